@@ -1,0 +1,39 @@
+"""sweeper: once a minute, heals what a crash or a lost message left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from batchwork.adapters.clock import SystemClock
+from batchwork.adapters.dynamodb.batches import DynamoBatches
+from batchwork.adapters.dynamodb.deliveries import DynamoDeliveries
+from batchwork.adapters.packing import Packer
+from batchwork.adapters.s3 import S3Blobs
+from batchwork.adapters.sqs import SqsDeliveryQueue, SqsWorkQueue
+from batchwork.edge import settings, telemetry
+from batchwork.families.messages import events
+from batchwork.use_cases.complete import Complete
+from batchwork.use_cases.sweep import Sweep
+
+log = telemetry.logger("sweeper")
+clock = SystemClock()
+table = settings.text("TABLE_NAME")
+retention = settings.days("RETENTION_DAYS", 30)
+batches = DynamoBatches(table, Packer(lambda: S3Blobs(settings.text("BUCKET_NAME"))), retention)
+delivery_queue = SqsDeliveryQueue(settings.text("DELIVERY_QUEUE_URL"))
+sweep = Sweep(
+    batches=batches,
+    deliveries=DynamoDeliveries(table),
+    queues={"messages": SqsWorkQueue(settings.text("WORK_QUEUE_URL"))},
+    delivery_queue=delivery_queue,
+    complete=Complete(batches, delivery_queue, {"messages": events.delivery_for}, clock),
+    clock=clock,
+    unexpected=telemetry.unexpected(log),
+)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, int]:  # noqa: ARG001 -- Lambda's signature
+    """Sweep once and return what was looked at."""
+    swept = sweep()
+    log.info("swept", extra=swept)
+    return swept

@@ -1,0 +1,1 @@
+"""Batchwork: one engine, four public batch APIs."""

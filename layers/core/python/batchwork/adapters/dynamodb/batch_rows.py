@@ -1,0 +1,127 @@
+"""Batch rows and back.
+
+A header keeps its counts as numbers and the units in them as a number set; `remaining` exists so that the stream's
+filter can match it ("0"), since filters cannot compare two attributes. Results and deferrals are packed as lists.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from batchwork.adapters.dynamodb import keys
+from batchwork.adapters.dynamodb.attributes import millis, row, time_of, unrow
+from batchwork.domain.batch import Batch, BatchStatus, StopCause, WebhookTarget
+from batchwork.domain.chunk import Cut
+from batchwork.domain.item import Deferral, ItemError, Result
+from batchwork.domain.lease import Lease, UnitState
+
+KIND = "batch"
+OPEN = (BatchStatus.IN_PROGRESS, BatchStatus.CANCELLING)
+
+
+def expires_at(batch: Batch, retention: timedelta) -> int:
+    """Return when a batch's rows may go (epoch seconds): retention counts from its deadline."""
+    return int((batch.deadline_at + retention).timestamp())
+
+
+def list_pk(workspace_id: str, family: str) -> str:
+    """Return the listing partition of a family's batches in a workspace."""
+    return f"{workspace_id}#batches#{family}"
+
+
+def header_row(batch: Batch, check_at: int, expires: int) -> dict[str, Any]:
+    """Return a new batch's header in wire form."""
+    webhook = batch.webhook
+    values = {
+        "kind": KIND,
+        "id": batch.id,
+        "workspace_id": batch.workspace_id,
+        "family": batch.family,
+        "total": batch.cut.total,
+        "chunk_size": batch.cut.chunk_size,
+        "slice_size": batch.cut.slice_size,
+        "created_at": batch.created_at,
+        "deadline_at": batch.deadline_at,
+        "status": str(batch.status),
+        "succeeded": batch.succeeded,
+        "failed": batch.failed,
+        "remaining": batch.remaining,
+        "webhook": webhook and {"url": webhook.url, "events": list(webhook.events), "secret": webhook.secret},
+        "attributes": batch.attributes,
+        "list_pk": list_pk(batch.workspace_id, batch.family),
+        "list_sk": f"{millis(batch.created_at):013d}#{batch.id}",
+        "due_pk": keys.due_pk("BATCH", batch.id),
+        "due_at": check_at,
+        "expires_at": expires,
+    }
+    return {**keys.header(batch.workspace_id, batch.id), **row(values)}
+
+
+def batch_of(wired: dict[str, Any]) -> Batch:
+    """Return the batch of a header row."""
+    r = unrow(wired)
+    webhook = r.get("webhook")
+    return Batch(
+        id=r["id"],
+        workspace_id=r["workspace_id"],
+        family=r["family"],
+        cut=Cut(r["total"], r["chunk_size"], r["slice_size"]),
+        created_at=time_of(r["created_at"]),
+        deadline_at=time_of(r["deadline_at"]),
+        status=BatchStatus(r["status"]),
+        succeeded=r["succeeded"],
+        failed=r["failed"],
+        counted=frozenset(r.get("counted", ())),
+        stop=StopCause(r["stop"]) if "stop" in r else None,
+        reason=r.get("reason"),
+        completed_at=time_of(r["completed_at"]) if "completed_at" in r else None,
+        cancelled_at=time_of(r["cancelled_at"]) if "cancelled_at" in r else None,
+        webhook=webhook
+        and WebhookTarget(url=webhook["url"], events=tuple(webhook["events"]), secret=webhook.get("secret")),
+        attributes=r.get("attributes", {}),
+        checks=r.get("checks", 0),
+        checked=r.get("checked", 0),
+    )
+
+
+def packed_unit(results: tuple[Result, ...], deferred: tuple[Deferral, ...]) -> list[Any]:
+    """Return a unit's results and deferrals as the JSON that is packed into its row."""
+    return [
+        [
+            [
+                r.index,
+                millis(r.finished_at),
+                r.attempts,
+                r.output,
+                *((r.error.code, r.error.message) if r.error else ()),
+            ]
+            for r in results
+        ],
+        [[d.index, d.attempts, millis(d.not_before), d.error.code, d.error.message] for d in deferred],
+    ]
+
+
+def unpacked_unit(packed: list[Any]) -> tuple[tuple[Result, ...], tuple[Deferral, ...]]:
+    """Return the results and deferrals of a unit's packed JSON."""
+    results, deferred = packed
+    return tuple(
+        Result(
+            index=index,
+            finished_at=time_of(at),
+            attempts=attempts,
+            output=output,
+            error=ItemError(*error) if error else None,
+        )
+        for index, at, attempts, output, *error in results
+    ), tuple(
+        Deferral(index=index, attempts=attempts, not_before=time_of(at), error=ItemError(code, message))
+        for index, attempts, at, code, message in deferred
+    )
+
+
+def unit_of(r: dict[str, Any], packed: list[Any] | None) -> UnitState:
+    """Return the state of a unit from its row's values and what they packed."""
+    results, deferred = unpacked_unit(packed) if packed else ((), ())
+    lease = Lease(r["token"], time_of(r["until"]), r["attempt"]) if "token" in r else None
+    return UnitState(number=r["unit"], lease=lease, settled=r.get("settled", False), results=results, deferred=deferred)

@@ -1,0 +1,345 @@
+"""Batches in DynamoDB: every conditional write names the race that its condition closes."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from batchwork.adapters import aws
+from batchwork.adapters.dynamodb import keys
+from batchwork.adapters.dynamodb.attributes import millis, row, unrow, wire
+from batchwork.adapters.dynamodb.batch_rows import (
+    OPEN,
+    batch_of,
+    expires_at,
+    header_row,
+    list_pk,
+    packed_unit,
+    unit_of,
+)
+from batchwork.adapters.dynamodb.bulk import get_all, put_all, query_all
+from batchwork.adapters.dynamodb.deliveries import delivery_row
+from batchwork.adapters.dynamodb.errors import condition_failed, row_before
+from batchwork.adapters.packing import Packer
+from batchwork.domain.batch import Batch, BatchRef, BatchStatus, StopCause
+from batchwork.domain.chunk import Unit
+from batchwork.domain.errors import AlreadyCounted
+from batchwork.domain.item import Deferral, Item, Result
+from batchwork.domain.lease import ChunkState, Lease, UnitState
+from batchwork.domain.webhook import Delivery
+from batchwork.ports import Page, Tally
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+#: Nobody holds the unit: never leased, given back, or its holder's lease ran out.
+_FREE = "(attribute_not_exists(#token) OR #until <= :now)"
+_IS_OPEN = "#status IN (:in_progress, :cancelling)"
+_OPEN_VALUES = {":in_progress": wire(str(OPEN[0])), ":cancelling": wire(str(OPEN[1]))}
+
+
+class DynamoBatches:
+    """ports.BatchStore on the one table; retention counts from a batch's deadline."""
+
+    def __init__(
+        self, table: str, packer: Packer, retention: timedelta, dynamodb: DynamoDBClient | None = None
+    ) -> None:
+        self._table = table
+        self._packer = packer
+        self._retention = retention
+        self._dynamodb: DynamoDBClient = dynamodb or aws.client("dynamodb")
+
+    def create(self, batch: Batch, items: Sequence[Item], check_at: datetime) -> None:
+        """Store the inputs, then the header."""
+        expires = expires_at(batch, self._retention)
+        rows = []
+        for chunk in range(batch.cut.chunks):
+            part = batch.cut.items_of(chunk)
+            bodies = [item.body for item in items[part.start : part.stop]]
+            packed = self._packer.write(bodies, f"batches/{batch.workspace_id}/{batch.id}/inputs/{chunk}")
+            pk = keys.chunk(batch.workspace_id, batch.id, chunk)
+            rows.append({**keys.key(pk, keys.INPUT), **row({**packed, "expires_at": expires})})
+        put_all(self._dynamodb, self._table, rows)
+        self._dynamodb.put_item(TableName=self._table, Item=header_row(batch, millis(check_at), expires))
+
+    def get(self, ref: BatchRef) -> Batch | None:
+        """Return the header, strongly consistent."""
+        answer = self._dynamodb.get_item(
+            TableName=self._table, Key=keys.header(ref.workspace_id, ref.batch_id), ConsistentRead=True
+        )
+        return batch_of(answer["Item"]) if "Item" in answer else None
+
+    def find(self, workspace_id: str, family: str, status: BatchStatus | None, offset: int, limit: int) -> Page[Batch]:
+        """Return headers, newest first; reads the whole index partition for the total (100 bytes a batch)."""
+        query: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": keys.LISTING,
+            "KeyConditionExpression": "list_pk = :pk",
+            "ExpressionAttributeValues": {":pk": wire(list_pk(workspace_id, family))},
+            "ScanIndexForward": False,
+            "ProjectionExpression": "pk, sk",
+        }
+        if status is not None:
+            query["FilterExpression"] = "#status = :status"
+            query["ExpressionAttributeNames"] = {"#status": "status"}
+            query["ExpressionAttributeValues"][":status"] = wire(str(status))
+        found = list(query_all(self._dynamodb, **query))
+        wanted = [{"pk": key["pk"], "sk": key["sk"]} for key in found[offset : offset + limit]]
+        headers = {
+            wired["pk"]["S"]: batch_of(wired) for wired in get_all(self._dynamodb, self._table, wanted, consistent=True)
+        }
+        return Page([headers[key["pk"]["S"]] for key in wanted if key["pk"]["S"] in headers], len(found))
+
+    def chunk(self, batch: Batch, chunk: int) -> ChunkState:
+        """Return all that is stored of a chunk; without items when its inputs cannot be read."""
+        rows = query_all(
+            self._dynamodb,
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": wire(keys.chunk(batch.workspace_id, batch.id, chunk))},
+            ConsistentRead=True,
+        )
+        start = batch.cut.items_of(chunk).start
+        items: tuple[Item, ...] = ()
+        units: dict[int, UnitState] = {}
+        for wired in rows:
+            r = unrow(wired)
+            if r["sk"] == keys.INPUT:
+                try:
+                    bodies = self._packer.read(r)
+                except (KeyError, ValueError, zlib.error):
+                    continue
+                items = tuple(Item(index, body) for index, body in enumerate(bodies, start))
+            else:
+                packed = self._packer.read(r) if "packed" in r or "spilled" in r else None
+                units[r["unit"]] = unit_of(r, packed)
+        return ChunkState(batch.cut, chunk, items, units)
+
+    def lease(self, batch: Batch, unit: Unit, lease: Lease, now: datetime) -> bool:
+        """Take a free unit. Races closed: two workers, worker and canceller; own retry of a lost answer counts."""
+        return self._write_unit(
+            batch,
+            unit,
+            "SET #token = :token, #until = :until, attempt = :attempt, #unit = :unit, expires_at = :expires",
+            f"attribute_not_exists(settled) AND {_FREE}",
+            {
+                ":token": lease.token,
+                ":until": lease.until,
+                ":attempt": lease.attempt,
+                ":now": now,
+                ":unit": unit.number,
+                ":expires": expires_at(batch, self._retention),
+            },
+            mine=lambda before: before.get("token") == lease.token,
+        )
+
+    def settle(
+        self, batch: Batch, unit: Unit, token: str, results: Sequence[Result], deferred: Sequence[Deferral]
+    ) -> bool:
+        """Write final results under the lease. Race closed: a worker that outlived its lease."""
+        value, packed = self._pack(batch, unit, token, results, deferred)
+        return self._write_unit(
+            batch,
+            unit,
+            f"SET {packed}, settled = :true, settled_by = :token REMOVE #token, #until",
+            "#token = :token",
+            {":token": token, ":true": True, **value},
+            mine=lambda before: before.get("settled_by") == token,
+        )
+
+    def give_back(self, batch: Batch, unit: Unit, token: str, deferral: Deferral) -> bool:
+        """End the lease for a later attempt. Race closed: a worker that outlived its lease."""
+        value, packed = self._pack(batch, unit, token, (), (deferral,))
+        return self._write_unit(
+            batch,
+            unit,
+            f"SET {packed}, given_by = :token REMOVE #token, #until",
+            "#token = :token",
+            {":token": token, **value},
+            mine=lambda before: before.get("given_by") == token,
+        )
+
+    def settle_free(self, batch: Batch, unit: Unit, results: Sequence[Result], now: datetime) -> bool:
+        """Write final results of a free unit. Races closed: canceller, sweeper and worker against each other."""
+        value, packed = self._pack(batch, unit, "free", results, ())
+        return self._write_unit(
+            batch,
+            unit,
+            f"SET {packed}, settled = :true, #unit = :unit, expires_at = :expires REMOVE #token, #until",
+            f"attribute_not_exists(settled) AND {_FREE}",
+            {
+                ":true": True,
+                ":now": now,
+                ":unit": unit.number,
+                ":expires": expires_at(batch, self._retention),
+                **value,
+            },
+        )
+
+    def count(self, batch: Batch, tallies: Sequence[Tally]) -> Batch:
+        """Add units to the counts and to the set of counted units. Race closed: the same unit counted twice."""
+        succeeded, failed = sum(t.succeeded for t in tallies), sum(t.failed for t in tallies)
+        values = {f":u{n}": tally.unit for n, tally in enumerate(tallies)}
+        uncounted = " AND ".join(f"NOT contains(counted, {name})" for name in values)
+        try:
+            answer = self._dynamodb.update_item(
+                TableName=self._table,
+                Key=keys.header(batch.workspace_id, batch.id),
+                UpdateExpression="SET remaining = remaining - :n ADD succeeded :s, failed :f, counted :units",
+                ConditionExpression=f"attribute_exists(pk) AND {uncounted}",
+                ExpressionAttributeValues=row(
+                    {
+                        **values,
+                        ":n": succeeded + failed,
+                        ":s": succeeded,
+                        ":f": failed,
+                        ":units": {t.unit for t in tallies},
+                    }
+                ),
+                ReturnValues="ALL_NEW",
+            )
+        except ClientError as exc:
+            if condition_failed(exc):
+                raise AlreadyCounted(unit=tallies[0].unit) from exc
+            raise
+        return batch_of(answer["Attributes"])
+
+    def stop(self, ref: BatchRef, cause: StopCause, reason: str | None, check_at: datetime) -> Batch | None:
+        """Stop a batch in progress. Races closed: cancel against cancel, against completion, against failure."""
+        status = BatchStatus.CANCELLING if cause is StopCause.CANCELLED else BatchStatus.IN_PROGRESS
+        try:
+            answer = self._dynamodb.update_item(
+                TableName=self._table,
+                Key=keys.header(ref.workspace_id, ref.batch_id),
+                UpdateExpression="SET #stop = :cause, #status = :status, due_at = :check"
+                + (", reason = :reason" if reason else ""),
+                ConditionExpression="#status = :in_progress AND remaining > :zero"
+                " AND (attribute_not_exists(#stop) OR #stop = :expired)",
+                ExpressionAttributeNames={"#status": "status", "#stop": "stop"},
+                ExpressionAttributeValues=row(
+                    {
+                        ":cause": str(cause),
+                        ":status": str(status),
+                        ":check": check_at,
+                        ":reason": reason,
+                        ":in_progress": str(BatchStatus.IN_PROGRESS),
+                        ":expired": str(StopCause.EXPIRED),
+                        ":zero": 0,
+                    }
+                ),
+                ReturnValues="ALL_NEW",
+            )
+        except ClientError as exc:
+            if condition_failed(exc):
+                return None
+            raise
+        return batch_of(answer["Attributes"])
+
+    def close(self, batch: Batch, status: BatchStatus, now: datetime, delivery: Delivery | None) -> bool:
+        """Close an open batch that has nothing left, together with its delivery. Race closed: two completions."""
+        ended = "cancelled_at" if status is BatchStatus.CANCELLED else "completed_at"
+        close: dict[str, Any] = {
+            "TableName": self._table,
+            "Key": keys.header(batch.workspace_id, batch.id),
+            "UpdateExpression": f"SET #status = :status, {ended} = :now REMOVE due_pk, due_at",
+            "ConditionExpression": f"{_IS_OPEN} AND remaining = :zero",
+            "ExpressionAttributeNames": {"#status": "status"},
+            "ExpressionAttributeValues": {
+                **row({":status": str(status), ":now": now, ":zero": 0}),
+                **_OPEN_VALUES,
+            },
+        }
+        try:
+            if delivery is None:
+                self._dynamodb.update_item(**close)
+            else:
+                put: dict[str, Any] = {
+                    "TableName": self._table,
+                    "Item": delivery_row(delivery, expires_at(batch, self._retention)),
+                    "ConditionExpression": "attribute_not_exists(pk)",
+                }
+                self._dynamodb.transact_write_items(
+                    TransactItems=[{"Update": close}, {"Put": put}]  # type: ignore[typeddict-item] # plain dicts
+                )
+        except ClientError as exc:
+            if condition_failed(exc):
+                return False
+            raise
+        return True
+
+    def due(self, now: datetime, limit: int) -> list[BatchRef]:
+        """Return open batches whose check is due, most overdue first."""
+        found: list[tuple[int, BatchRef]] = []
+        for pk in keys.due_pks("BATCH"):
+            answer = self._dynamodb.query(
+                TableName=self._table,
+                IndexName=keys.DUE,
+                KeyConditionExpression="due_pk = :pk AND due_at <= :now",
+                ExpressionAttributeValues={":pk": wire(pk), ":now": wire(now)},
+                Limit=limit,
+            )
+            for wired in answer["Items"]:
+                _, workspace_id, batch_id = wired["pk"]["S"].split("#")
+                found.append((int(wired["due_at"]["N"]), BatchRef(workspace_id, batch_id)))
+        return [ref for _, ref in sorted(found, key=lambda entry: entry[0])[:limit]]
+
+    def checked(self, batch: Batch, check_at: datetime, checks: int) -> None:
+        """Note that the sweeper looked. Race closed: a batch that closed meanwhile stays out of the due index."""
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=keys.header(batch.workspace_id, batch.id),
+                UpdateExpression="SET due_at = :check, checks = :checks, checked = :counted",
+                ConditionExpression=_IS_OPEN,
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues={
+                    **row({":check": check_at, ":checks": checks, ":counted": len(batch.counted)}),
+                    **_OPEN_VALUES,
+                },
+            )
+        except ClientError as exc:
+            if not condition_failed(exc):
+                raise
+
+    def _pack(
+        self, batch: Batch, unit: Unit, token: str, results: Sequence[Result], deferred: Sequence[Deferral]
+    ) -> tuple[dict[str, Any], str]:
+        """Return the values and the SET clause of a unit's content; a spilled blob is the writer's own, by its token."""
+        blob = f"batches/{batch.workspace_id}/{batch.id}/units/{unit.number}/{token}"
+        written = self._packer.write(packed_unit(tuple(results), tuple(deferred)), blob)
+        ((name, value),) = written.items()
+        return {f":{name}": value}, f"{name} = :{name}"
+
+    def _write_unit(
+        self,
+        batch: Batch,
+        unit: Unit,
+        update: str,
+        condition: str,
+        values: dict[str, Any],
+        mine: Any = None,
+    ) -> bool:
+        """Update a unit's row on a condition; a refusal that the writer's own earlier request caused is a success.
+
+        The SDK repeats a request whose answer was lost, and the repetition meets what the first one wrote.
+        """
+        names = {name: name[1:] for name in ("#token", "#until", "#unit") if name in update + condition}
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=keys.key(keys.chunk(batch.workspace_id, batch.id, unit.chunk), keys.unit(unit.number)),
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues=row(values),
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as exc:
+            if condition_failed(exc):
+                return bool(mine and mine(row_before(exc)))
+            raise
+        return True

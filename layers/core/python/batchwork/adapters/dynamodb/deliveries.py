@@ -1,0 +1,218 @@
+"""Deliveries in the table: one row each, its attempts in a list inside it (eleven at the most)."""
+
+from __future__ import annotations
+
+import heapq
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from batchwork.adapters import aws
+from batchwork.adapters.dynamodb import attributes, bulk, keys
+from batchwork.adapters.dynamodb.errors import condition_failed
+from batchwork.domain.webhook import Attempt, Delivery, DeliveryStatus
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+
+def delivery_row(delivery: Delivery, expires_at: int | None) -> dict[str, Any]:
+    """Return a delivery's row. expires_at: epoch seconds (TTL).
+
+    Only a pending delivery stands in the due index. Its listing is sorted by subject, then time.
+    """
+    pending = delivery.status is DeliveryStatus.PENDING
+    return keys.delivery(delivery.workspace_id, delivery.id) | attributes.row(
+        {
+            "kind": "delivery",
+            "id": delivery.id,
+            "workspace_id": delivery.workspace_id,
+            "event_id": delivery.event_id,
+            "event_type": delivery.event_type,
+            "subject": delivery.subject,
+            "style": delivery.style,
+            "url": delivery.url,
+            "body": delivery.body,
+            "secret": delivery.secret,
+            "status": str(delivery.status),
+            "attempts": [_attempt_map(attempt) for attempt in delivery.attempts],
+            "created_at": delivery.created_at,
+            "due_at": delivery.due_at,
+            "due_pk": keys.due_pk("DELIVERY", delivery.id) if pending else None,
+            "list_pk": _list_pk(delivery.workspace_id),
+            "list_sk": f"{delivery.subject}#{attributes.millis(delivery.created_at):015d}#{delivery.id}",
+            "expires_at": expires_at,
+        }
+    )
+
+
+def delivery_of(row: dict[str, Any]) -> Delivery:
+    """Return the delivery of a row in wire form."""
+    values = attributes.unrow(row)
+    return Delivery(
+        id=values["id"],
+        workspace_id=values["workspace_id"],
+        event_id=values["event_id"],
+        event_type=values["event_type"],
+        subject=values["subject"],
+        style=values["style"],
+        url=values["url"],
+        body=values["body"],
+        created_at=attributes.time_of(values["created_at"]),
+        due_at=attributes.time_of(values["due_at"]),
+        secret=values.get("secret"),
+        status=DeliveryStatus(values["status"]),
+        attempts=tuple(_attempt_of(attempt) for attempt in values["attempts"]),
+    )
+
+
+def _attempt_map(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "number": attempt.number,
+        "started_at": attempt.started_at,
+        "latency_ms": attempt.latency // timedelta(milliseconds=1),
+        "status": attempt.status,
+        "error": attempt.error,
+    }
+
+
+def _attempt_of(values: dict[str, Any]) -> Attempt:
+    return Attempt(
+        number=values["number"],
+        started_at=attributes.time_of(values["started_at"]),
+        latency=timedelta(milliseconds=values["latency_ms"]),
+        status=values["status"],
+        error=values["error"],
+    )
+
+
+def _list_pk(workspace_id: str) -> str:
+    return f"{workspace_id}#deliveries"
+
+
+class DynamoDeliveries:
+    """The DeliveryStore of the table. retention: how long a row is kept after its delivery was made."""
+
+    def __init__(self, table: str, retention: timedelta, dynamodb: DynamoDBClient | None = None) -> None:
+        self._table = table
+        self._retention = retention
+        self._dynamodb: DynamoDBClient = dynamodb or aws.client("dynamodb")
+
+    def get(self, workspace_id: str, delivery_id: str) -> Delivery | None:
+        """Return a delivery, strongly consistent: its attempts decide whether a message is old."""
+        row = self._dynamodb.get_item(
+            TableName=self._table, Key=keys.delivery(workspace_id, delivery_id), ConsistentRead=True
+        ).get("Item")
+        return delivery_of(row) if row else None
+
+    def put(self, delivery: Delivery) -> bool:
+        """Store a delivery once; False when it exists."""
+        expires_at = int((delivery.created_at + self._retention).timestamp())
+        try:
+            self._dynamodb.put_item(
+                TableName=self._table,
+                Item=delivery_row(delivery, expires_at),
+                ConditionExpression="attribute_not_exists(pk)",
+            )
+        except ClientError as exc:
+            if condition_failed(exc):
+                return False
+            raise
+        return True
+
+    def begin(self, delivery: Delivery, number: int, until: datetime, now: datetime) -> bool:
+        """Take attempt `number` until `until`; False when it is recorded, held, or the delivery ended."""
+        pending = "#status = :pending"
+        next_one = "size(attempts) = :before"  # closes an old or repeated message against the attempt it asked for
+        free = "(attribute_not_exists(held_until) OR held_until <= :now)"  # closes two senders of one message
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=keys.delivery(delivery.workspace_id, delivery.id),
+                UpdateExpression="SET held_until = :until",
+                ConditionExpression=f"{pending} AND {next_one} AND {free}",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues=attributes.row(
+                    {":pending": str(DeliveryStatus.PENDING), ":before": number - 1, ":now": now, ":until": until}
+                ),
+            )
+        except ClientError as exc:
+            if condition_failed(exc):
+                return False
+            raise
+        return True
+
+    def record(self, delivery: Delivery, attempt: Attempt, status: DeliveryStatus, due_at: datetime | None) -> Delivery:
+        """Record an attempt once and end the hold; return the delivery as it now is.
+
+        A second record of the same number (its sender outlived its hold) changes nothing.
+        """
+        changes = ["attempts = list_append(attempts, :attempt)", "#status = :status"]
+        values = {":attempt": [_attempt_map(attempt)], ":status": str(status), ":before": attempt.number - 1}
+        removed = ["held_until"]
+        if due_at is None:
+            removed.append("due_pk")  # leaves the due index, which is sparse
+        else:
+            changes.append("due_at = :due_at")
+            values[":due_at"] = due_at
+        pending = "#status = :pending"
+        next_one = "size(attempts) = :before"  # closes two senders that both made this attempt
+        try:
+            row = self._dynamodb.update_item(
+                TableName=self._table,
+                Key=keys.delivery(delivery.workspace_id, delivery.id),
+                UpdateExpression=f"SET {', '.join(changes)} REMOVE {', '.join(removed)}",
+                ConditionExpression=f"{pending} AND {next_one}",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues=attributes.row(values | {":pending": str(DeliveryStatus.PENDING)}),
+                ReturnValues="ALL_NEW",
+            )["Attributes"]
+        except ClientError as exc:
+            if not condition_failed(exc):
+                raise
+            return self.get(delivery.workspace_id, delivery.id) or delivery
+        return delivery_of(row)
+
+    def due(self, now: datetime, limit: int) -> list[tuple[str, str]]:
+        """Return (workspace id, delivery id) of pending deliveries whose attempt is due, most overdue first."""
+        rows = [row for due_pk in keys.due_pks("DELIVERY") for row in self._due_of(due_pk, now, limit)]
+        rows.sort(key=lambda row: row["due_at"])
+        return [_names_of(row["pk"]) for row in rows[:limit]]
+
+    def _due_of(self, due_pk: str, now: datetime, limit: int) -> list[dict[str, Any]]:
+        found = self._dynamodb.query(
+            TableName=self._table,
+            IndexName=keys.DUE,
+            KeyConditionExpression="due_pk = :due_pk AND due_at <= :now",
+            ExpressionAttributeValues=attributes.row({":due_pk": due_pk, ":now": now}),
+            Limit=limit,
+        )
+        return [attributes.unrow(row) for row in found["Items"]]
+
+    def find(self, workspace_id: str, subject: str | None, limit: int) -> list[Delivery]:
+        """Return deliveries, newest first, of one subject if given.
+
+        Without a subject every key of the workspace's deliveries is read (about 6,000 a request): for operators.
+        """
+        condition, values = "list_pk = :list_pk", {":list_pk": _list_pk(workspace_id)}
+        if subject is not None:
+            condition += " AND begins_with(list_sk, :subject)"
+            values[":subject"] = f"{subject}#"
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName=keys.LISTING,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=attributes.row(values),
+            ProjectionExpression="pk, list_sk",
+        )
+        places = (attributes.unrow(row) for page in pages for row in page["Items"])
+        newest = heapq.nlargest(limit, places, key=lambda place: place["list_sk"].rsplit("#", 2)[1:])
+        wanted = [keys.delivery(*_names_of(place["pk"])) for place in newest]
+        rows = {row["pk"]["S"]: row for row in bulk.get_all(self._dynamodb, self._table, wanted)}
+        return [delivery_of(rows[place["pk"]]) for place in newest if place["pk"] in rows]
+
+
+def _names_of(pk: str) -> tuple[str, str]:
+    _, workspace_id, delivery_id = pk.split("#", 2)
+    return workspace_id, delivery_id

@@ -1,0 +1,123 @@
+"""Workspaces and API keys: two rows of one partition, read together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from batchwork.adapters import aws
+from batchwork.adapters.dynamodb import keys
+from batchwork.adapters.dynamodb.attributes import row, time_of, unrow
+from batchwork.adapters.dynamodb.bulk import get_all, query_all
+from batchwork.adapters.dynamodb.keys import Key
+from batchwork.domain.workspace import ApiKey, Workspace, WorkspaceStatus
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+
+class DynamoIdentities:
+    """Workspaces and API keys in the one table."""
+
+    def __init__(self, table: str, dynamodb: DynamoDBClient | None = None) -> None:
+        self._table = table
+        self._dynamodb: DynamoDBClient = dynamodb or aws.client("dynamodb")
+
+    def put_workspace(self, workspace: Workspace) -> None:
+        """Create or replace a workspace; its rows are listed under one list_pk."""
+        self._put(keys.workspace(workspace.id), workspace_row(workspace))
+
+    def put_key(self, key: ApiKey) -> None:
+        """Create or replace a key."""
+        self._put(keys.api_key(key.workspace_id, key.id), key_row(key))
+
+    def get(self, workspace_id: str, key_id: str) -> tuple[Workspace, ApiKey] | None:
+        """Return both in one strongly consistent read, or None when either is missing."""
+        wanted = [keys.workspace(workspace_id), keys.api_key(workspace_id, key_id)]
+        found = {values["sk"]: values for values in self._read(wanted)}
+        workspace, key = (found.get(name["sk"]["S"]) for name in wanted)
+        return (workspace_of(workspace), key_of(key)) if workspace and key else None
+
+    def workspace(self, workspace_id: str) -> Workspace | None:
+        """Return a workspace, strongly consistent."""
+        return next((workspace_of(values) for values in self._read([keys.workspace(workspace_id)])), None)
+
+    def workspaces(self) -> list[Workspace]:
+        """Return every workspace, oldest first; one made within the last second may be missing (index)."""
+        listed = query_all(
+            self._dynamodb,
+            TableName=self._table,
+            IndexName=keys.LISTING,
+            KeyConditionExpression="list_pk = :all",
+            ExpressionAttributeValues={":all": {"S": keys.WORKSPACES}},
+        )
+        found = self._read([{"pk": entry["pk"], "sk": entry["sk"]} for entry in listed])
+        return sorted(map(workspace_of, found), key=lambda workspace: (workspace.created_at, workspace.id))
+
+    def keys(self, workspace_id: str) -> list[ApiKey]:
+        """Return the keys of a workspace, oldest first."""
+        found = query_all(
+            self._dynamodb,
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :key)",
+            ExpressionAttributeValues={":pk": keys.workspace(workspace_id)["pk"], ":key": {"S": "KEY#"}},
+            ConsistentRead=True,
+        )
+        return sorted(map(key_of, map(unrow, found)), key=lambda key: (key.created_at, key.id))
+
+    def _put(self, key: Key, values: dict[str, Any]) -> None:
+        self._dynamodb.put_item(TableName=self._table, Item={**key, **row(values)})
+
+    def _read(self, wanted: list[Key]) -> list[dict[str, Any]]:
+        return [unrow(found) for found in get_all(self._dynamodb, self._table, wanted, consistent=True)]
+
+
+def workspace_row(workspace: Workspace) -> dict[str, Any]:
+    """Return a workspace's row."""
+    return {
+        "list_pk": keys.WORKSPACES,
+        "list_sk": f"{workspace.created_at.isoformat()}#{workspace.id}",
+        "workspace_id": workspace.id,
+        "name": workspace.name,
+        "plan": workspace.plan,
+        "status": str(workspace.status),
+        "created_at": workspace.created_at,
+    }
+
+
+def workspace_of(values: dict[str, Any]) -> Workspace:
+    """Return the workspace of a row."""
+    return Workspace(
+        id=values["workspace_id"],
+        name=values["name"],
+        plan=values["plan"],
+        status=WorkspaceStatus(values["status"]),
+        created_at=time_of(values["created_at"]),
+    )
+
+
+def key_row(key: ApiKey) -> dict[str, Any]:
+    """Return a key's row."""
+    return {
+        "key_id": key.id,
+        "workspace_id": key.workspace_id,
+        "name": key.name,
+        "digest": key.digest,
+        "scopes": sorted(key.scopes),
+        "created_at": key.created_at,
+        "expires_at_ms": key.expires_at,
+        "revoked_at": key.revoked_at,
+    }
+
+
+def key_of(values: dict[str, Any]) -> ApiKey:
+    """Return the key of a row. The row's own `expires_at` would be the table's TTL, so expiry has another name."""
+    return ApiKey(
+        id=values["key_id"],
+        workspace_id=values["workspace_id"],
+        name=values["name"],
+        digest=values["digest"],
+        scopes=frozenset(values["scopes"]),
+        created_at=time_of(values["created_at"]),
+        expires_at=time_of(values["expires_at_ms"]) if "expires_at_ms" in values else None,
+        revoked_at=time_of(values["revoked_at"]) if "revoked_at" in values else None,
+    )

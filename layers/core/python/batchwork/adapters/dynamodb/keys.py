@@ -1,0 +1,99 @@
+"""Every key of the one table. pk and sk are strings; a workspace id is part of every tenant's pk.
+
+Indexes: `listing` (list_pk, list_sk; keys and `status`) and `due` (due_pk, due_at; keys only), both sparse.
+"""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+Key = dict[str, dict[str, str]]
+
+LISTING = "listing"
+DUE = "due"
+#: The due index is written once per batch and delivery; eight partitions carry 8,000 of them a second.
+DUE_SHARDS = 8
+#: A partition takes 1,000 writes a second (AWS limit); a workspace's chats are spread over sixteen.
+CHAT_SHARDS = 16
+
+
+def key(pk: str, sk: str) -> Key:
+    """Return a primary key in wire form."""
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def workspace(workspace_id: str) -> Key:
+    """Return a workspace's key."""
+    return key(f"WS#{workspace_id}", "WORKSPACE")
+
+
+#: The list_pk of every workspace.
+WORKSPACES = "WORKSPACES"
+
+
+def api_key(workspace_id: str, key_id: str) -> Key:
+    """Return an API key's key: same partition as its workspace."""
+    return key(f"WS#{workspace_id}", f"KEY#{key_id}")
+
+
+def sequence(workspace_id: str) -> Key:
+    """Return the key of a workspace's integer sequence."""
+    return key(f"SEQ#{workspace_id}", "SEQUENCE")
+
+
+def header(workspace_id: str, batch_id: str) -> Key:
+    """Return a batch header's key."""
+    return key(f"BATCH#{workspace_id}#{batch_id}", "HEADER")
+
+
+def chunk(workspace_id: str, batch_id: str, number: int) -> str:
+    """Return the pk of a chunk: each its own partition, so one batch is spread."""
+    return f"CHUNK#{workspace_id}#{batch_id}#{number}"
+
+
+INPUT = "INPUT"
+
+
+def unit(number: int) -> str:
+    """Return the sk of a unit's row in its chunk."""
+    return f"UNIT#{number:05d}"
+
+
+def agent(workspace_id: str, agent_id: str) -> Key:
+    """Return an agent's key."""
+    return key(f"AGENTS#{workspace_id}", f"AGENT#{agent_id}")
+
+
+def agent_version(workspace_id: str, agent_id: str, number: int) -> Key:
+    """Return an agent version's key."""
+    return key(f"AGENT#{workspace_id}#{agent_id}", f"V#{number:06d}")
+
+
+def chat(workspace_id: str, chat_id: int) -> Key:
+    """Return a chat's key."""
+    return key(f"CHATS#{workspace_id}#{chat_id % CHAT_SHARDS}", f"{chat_id:016d}")
+
+
+def turn(workspace_id: str, chat_id: int, turn_id: int) -> Key:
+    """Return a turn's key: after its chat, in order."""
+    return key(f"CHATS#{workspace_id}#{chat_id % CHAT_SHARDS}", f"{chat_id:016d}#{turn_id:016d}")
+
+
+def file(workspace_id: str, file_id: str) -> Key:
+    """Return an uploaded file's key."""
+    return key(f"FILE#{workspace_id}#{file_id}", "FILE")
+
+
+def delivery(workspace_id: str, delivery_id: str) -> Key:
+    """Return a delivery's key."""
+    return key(f"DELIVERY#{workspace_id}#{delivery_id}", "DELIVERY")
+
+
+def due_pk(kind: str, identity: str) -> str:
+    """Return the due_pk of an open batch (kind BATCH) or a pending delivery (kind DELIVERY)."""
+    return f"DUE#{kind}#{crc32(identity.encode()) % DUE_SHARDS}"
+
+
+def due_pks(kind: str) -> list[str]:
+    """Return every due_pk of a kind."""
+    return [f"DUE#{kind}#{shard}" for shard in range(DUE_SHARDS)]

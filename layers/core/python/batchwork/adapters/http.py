@@ -1,0 +1,255 @@
+"""Requests to addresses that customers chose (ports.Egress).
+
+Built on http.client over a socket of our own: the name is looked up once, every address it has is judged, and the
+connection goes to exactly the address that was judged. A library that looks the name up again could be told another
+address the second time (DNS rebinding), and its timeouts start again with every byte of a dripping server.
+Proxies of the environment do not apply, nothing is retried, and redirects are answers like any other.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from http.client import HTTPConnection, HTTPException
+from ipaddress import ip_address
+from typing import Any
+
+from batchwork.adapters.clock import SystemClock
+from batchwork.domain import address as addresses
+from batchwork.domain.address import Address, BadUrlError, Target
+from batchwork.domain.errors import EgressRefused
+from batchwork.ports import Answer, Clock
+
+USER_AGENT = "Batchwork/1"
+#: Bytes sent under one look at the clock: one TLS record.
+_PIECE = 16_384
+
+#: Returns the addresses of (host, port); raises OSError when there are none.
+Resolver = Callable[[str, int], list[Address]]
+
+
+def resolve(host: str, port: int) -> list[Address]:
+    """Return a name's addresses in the system's order, each once."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(ip_address(entry[4][0]) for entry in found))
+
+
+class Deadline:
+    """A point in time that every step of a request shares."""
+
+    def __init__(self, timeout: timedelta) -> None:
+        self._timeout = timeout
+        self._end = time.monotonic() + timeout.total_seconds()
+
+    def left(self) -> float:
+        """Return the seconds left; raises TimeoutError when there are none."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise self.passed()
+        return left
+
+    def passed(self) -> TimeoutError:
+        """Return the error of a deadline that passed."""
+        return TimeoutError(f"timeout after {self._timeout.total_seconds():g} s")
+
+
+class _Reader(io.RawIOBase):
+    """What http.client reads from: each read gets what is left of the deadline, not a timeout of its own."""
+
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        super().__init__()
+        self._sock = sock
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._sock.settimeout(self._deadline.left())
+        return self._sock.recv_into(buffer)
+
+
+class _Channel:
+    """The part of a socket that http.client uses, under a deadline."""
+
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        self._sock = sock
+        self._deadline = deadline
+
+    def sendall(self, data: bytes) -> None:
+        for start in range(0, len(data), _PIECE):
+            self._sock.settimeout(self._deadline.left())
+            self._sock.sendall(data[start : start + _PIECE])
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_Reader(self._sock, self._deadline))
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+class HttpEgress:
+    """POSTs to public addresses over verified TLS.
+
+    allow_loopback: this machine may be a receiver too, there also over plain http (the local stack).
+    Certificates are verified against the system's authorities (`SSL_CERT_FILE` names others).
+    """
+
+    def __init__(
+        self,
+        *,
+        allow_loopback: bool,
+        resolver: Resolver = resolve,
+        tls: ssl.SSLContext | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._allow_loopback = allow_loopback
+        self._resolve = resolver
+        self._given_tls = tls
+        self._clock = clock or SystemClock()
+        self._lock = threading.Lock()
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """One context for all requests, made at the first: reading the authorities takes about 20 ms."""
+        return self._given_tls or ssl.create_default_context()
+
+    def post(self, url: str, body: bytes, headers: dict[str, str], timeout: timedelta, limit: int = 65_536) -> Answer:
+        """POST once; `timeout` covers name, connect, TLS and read together.
+
+        Raises EgressRefused (facts `address`, `reason`) and OSError, whose text is short and fit to be shown.
+        """
+        deadline = Deadline(timeout)
+        try:
+            target = self._target(url)
+            sock = self._connect(target, self._addresses(target, deadline), deadline)
+            with sock:
+                return self._exchange(sock, target, body, headers, limit, deadline)
+        except (OSError, HTTPException) as exc:
+            raise _told(exc, deadline) from exc
+
+    def _target(self, url: str) -> Target:
+        try:
+            target = addresses.parse(url)
+        except BadUrlError as exc:
+            raise EgressRefused(address="of this URL", reason=f"the URL {exc}") from exc
+        if target.scheme != "https" and not self._allow_loopback:
+            raise EgressRefused(address=target.host, reason="the URL must be an HTTPS URL")
+        return target
+
+    def _addresses(self, target: Target, deadline: Deadline) -> list[Address]:
+        """Return the target's addresses, all of them allowed: one bad one among them is an attempt to get through."""
+        found = [target.address] if target.address else self._look_up(target, deadline)
+        for address in found:
+            self._judge(address, target)
+        return found
+
+    def _look_up(self, target: Target, deadline: Deadline) -> list[Address]:
+        """Resolve in a thread: getaddrinfo knows no timeout, and an attempt must not wait for it beyond its own."""
+        found: list[list[Address] | OSError] = []
+
+        def look_up() -> None:
+            try:
+                found.append(self._resolve(target.host, target.port))
+            except OSError as exc:
+                found.append(exc)
+
+        thread = threading.Thread(target=look_up, daemon=True, name="resolve")
+        thread.start()
+        thread.join(deadline.left())
+        if not found:
+            raise deadline.passed()
+        if isinstance(found[0], OSError):
+            raise found[0]
+        if not found[0]:
+            raise socket.gaierror(socket.EAI_NONAME, "no address")
+        return found[0]
+
+    def _judge(self, address: Address, target: Target) -> None:
+        kind = addresses.refused(address, allow_loopback=self._allow_loopback)
+        if kind is None and target.scheme != "https" and not addresses.is_loopback(address):
+            kind = "not loopback, where alone plain http is allowed"
+        if kind is not None:
+            raise EgressRefused(address=str(address), reason=f"{address} is {kind}")
+
+    def _connect(self, target: Target, found: list[Address], deadline: Deadline) -> socket.socket:
+        """Connect to the first address that answers, each given an equal share of what time is left."""
+        for tried, address in enumerate(found):
+            last = tried == len(found) - 1
+            try:
+                sock = socket.create_connection((str(address), target.port), deadline.left() / (len(found) - tried))
+            except OSError:
+                if last:
+                    raise
+                continue
+            try:
+                return self._secure(sock, target, deadline)
+            except BaseException:
+                sock.close()
+                raise
+        raise socket.gaierror(socket.EAI_NONAME, "no address")
+
+    def _secure(self, sock: socket.socket, target: Target, deadline: Deadline) -> socket.socket:
+        """Judge the peer that was really reached, then speak TLS with it."""
+        self._judge(ip_address(sock.getpeername()[0]), target)
+        if target.scheme != "https":
+            return sock
+        with self._lock:
+            tls = self._tls
+        sock.settimeout(deadline.left())
+        return tls.wrap_socket(sock, server_hostname=target.host)
+
+    def _exchange(
+        self, sock: socket.socket, target: Target, body: bytes, headers: dict[str, str], limit: int, deadline: Deadline
+    ) -> Answer:
+        connection = HTTPConnection(target.host, target.port)
+        connection.sock = _Channel(sock, deadline)  # type: ignore[assignment] # all that http.client uses of a socket
+        fixed = {"Host": target.authority, "User-Agent": USER_AGENT, "Connection": "close"}
+        connection.request("POST", target.path, body, fixed | headers)
+        response = connection.getresponse()
+        try:
+            answered = response.read(limit)
+        finally:
+            response.close()
+        return Answer(response.status, self._retry_after(response.headers.get("Retry-After")), answered)
+
+    def _retry_after(self, text: str | None) -> timedelta | None:
+        """Understand a Retry-After header: seconds or an HTTP date (RFC 9110, 10.2.3); None for anything else."""
+        if text is None:
+            return None
+        if text.strip().isdecimal():
+            return timedelta(seconds=min(int(text.strip()[:10]), 10**9))
+        try:
+            at: datetime = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        return max(timedelta(), at - self._clock.now())
+
+
+def _told(exc: OSError | HTTPException, deadline: Deadline) -> OSError:
+    """Return an error whose text says shortly what went wrong, without paths, keys or content."""
+    match exc:
+        case TimeoutError():
+            return deadline.passed()
+        case ssl.SSLCertVerificationError():
+            return ssl.SSLError(f"TLS: certificate not accepted: {exc.verify_message}")
+        case ssl.SSLError():
+            return ssl.SSLError(f"TLS: {(exc.reason or 'handshake failed').lower().replace('_', ' ')}")
+        case socket.gaierror():
+            return OSError("name not resolved")
+        case ConnectionRefusedError():
+            return ConnectionRefusedError("connection refused")
+        case ConnectionError():
+            return ConnectionError("connection closed without an answer")
+        case HTTPException():
+            return ConnectionError("no valid HTTP answer")
+        case _:
+            return OSError(f"no connection: {exc.strerror or type(exc).__name__}")

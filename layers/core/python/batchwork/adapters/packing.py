@@ -1,0 +1,56 @@
+"""How JSON is kept: compact, compressed, and in S3 when it would crowd a row.
+
+DynamoDB rows end at 400 KB (AWS limit); a packed value over 300 KB goes to the bucket and the row keeps its key.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable
+from typing import Any, Protocol
+
+INLINE_LIMIT = 300_000
+
+
+class Blobs(Protocol):
+    """Where large values are kept, by key."""
+
+    def put(self, key: str, content: bytes, content_type: str = "application/octet-stream") -> None:
+        """Store bytes."""
+
+    def get(self, key: str) -> bytes:
+        """Return bytes; raises KeyError when there are none."""
+
+
+def pack(value: Any) -> bytes:
+    """Return a JSON value compact and compressed (zlib, level 6)."""
+    return zlib.compress(
+        json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"), 6
+    )
+
+
+def unpack(packed: bytes) -> Any:
+    """Return the JSON value of its packed form."""
+    return json.loads(zlib.decompress(packed).decode("utf-8", "surrogatepass"))
+
+
+class Packer:
+    """Packs values for rows, spilling large ones; the bucket is opened on its first use only."""
+
+    def __init__(self, blobs: Callable[[], Blobs]) -> None:
+        self._blobs = blobs
+
+    def write(self, value: Any, key: str) -> dict[str, bytes | str]:
+        """Return the row attributes that hold a value: `packed`, or `spilled` with the blob's key."""
+        packed = pack(value)
+        if len(packed) <= INLINE_LIMIT:
+            return {"packed": packed}
+        self._blobs().put(key, packed)
+        return {"spilled": key}
+
+    def read(self, row: dict[str, Any]) -> Any:
+        """Return the value that a row's attributes hold; raises KeyError when it has none or the blob is gone."""
+        if "spilled" in row:
+            return unpack(self._blobs().get(row["spilled"]))
+        return unpack(row["packed"])

@@ -1,0 +1,41 @@
+"""Providers: what answers messages, chosen by each agent version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+from batchwork.adapters.providers.failures import failed
+from batchwork.domain.agent import ProviderChoice
+from batchwork.ports import Egress, Provider, Providers, SecretStore
+
+
+def providers(egress: Callable[[], Egress], secrets: Callable[[], SecretStore]) -> Providers:
+    """Return the choice between all providers; what one needs is imported and built when it is first chosen."""
+    egress, secrets = cache(egress), cache(secrets)
+
+    @cache
+    def bench(kind: str) -> Callable[[ProviderChoice], Provider]:
+        match kind:
+            case "knowledge":
+                from batchwork.adapters.providers.knowledge import Library
+
+                return Library().provider
+            case "bedrock":
+                from batchwork.adapters.providers.bedrock import Bedrock
+
+                return Bedrock
+            case "openai":
+                from batchwork.adapters.providers.openai import OpenAI
+
+                return lambda choice: OpenAI(choice, egress(), secrets)
+            case "lambda":
+                from batchwork.adapters.providers.lambda_function import LambdaFunction
+
+                return LambdaFunction
+        raise failed(f"The agent's provider {kind!r} is not known")
+
+    def chosen(choice: ProviderChoice) -> Provider:
+        return bench(choice.type)(choice)
+
+    return chosen

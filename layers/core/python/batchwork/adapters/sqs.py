@@ -1,0 +1,82 @@
+"""The queues. MessageGroupId on a standard queue makes it fair (Amazon SQS fair queues): a group with much in flight
+does not delay the others.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from math import ceil
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from zlib import crc32
+
+from batchwork.adapters import aws
+from batchwork.domain.batch import Batch
+from batchwork.domain.webhook import Delivery
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
+#: AWS limits: entries of a SendMessageBatch, seconds of DelaySeconds.
+_ENTRIES = 10
+_LONGEST_DELAY = 900
+
+
+class MessagesNotQueuedError(RuntimeError):
+    """SQS refused part of a SendMessageBatch; the sweeper queues what is missing."""
+
+
+def _delay(delay: timedelta) -> int:
+    return min(_LONGEST_DELAY, max(0, ceil(delay.total_seconds())))
+
+
+class SqsWorkQueue:
+    """ports.WorkQueue: one message a chunk, one group a workspace."""
+
+    def __init__(self, url: str, sqs: SQSClient | None = None) -> None:
+        self._url = url
+        self._sqs: SQSClient = sqs or aws.client("sqs")
+
+    def send(self, batch: Batch, chunks: Sequence[int], delay: timedelta = timedelta()) -> None:
+        """Queue chunks, ten a request."""
+        for start in range(0, len(chunks), _ENTRIES):
+            entries: list[Any] = [
+                {
+                    "Id": str(chunk),
+                    "MessageBody": json.dumps(
+                        {"workspace_id": batch.workspace_id, "batch_id": batch.id, "chunk": chunk}
+                    ),
+                    "MessageGroupId": batch.workspace_id,
+                    "DelaySeconds": _delay(delay),
+                }
+                for chunk in chunks[start : start + _ENTRIES]
+            ]
+            answer = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
+            if answer.get("Failed"):
+                raise MessagesNotQueuedError(", ".join(failed["Code"] for failed in answer["Failed"]))
+
+
+class SqsDeliveryQueue:
+    """ports.DeliveryQueue: one message an attempt, one group a receiving host."""
+
+    def __init__(self, url: str, sqs: SQSClient | None = None) -> None:
+        self._url = url
+        self._sqs: SQSClient = sqs or aws.client("sqs")
+
+    def send(self, delivery: Delivery, delay: timedelta = timedelta()) -> None:
+        """Queue the delivery's next attempt."""
+        self._sqs.send_message(
+            QueueUrl=self._url,
+            MessageBody=json.dumps(
+                {
+                    "workspace_id": delivery.workspace_id,
+                    "delivery_id": delivery.id,
+                    "attempt": len(delivery.attempts) + 1,
+                }
+            ),
+            # A group id is at most 128 of a few characters (AWS limit): the host's checksum is.
+            MessageGroupId=f"host-{crc32((urlsplit(delivery.url).hostname or '').encode()):08x}",
+            DelaySeconds=_delay(delay),
+        )

@@ -1,0 +1,1 @@
+"""Rules without clock, environment, AWS or HTTP."""

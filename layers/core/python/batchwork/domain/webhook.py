@@ -1,0 +1,115 @@
+"""Deliveries: one event to one URL, tried on a schedule until it is taken or given up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+#: Waits before attempt 2, 3, ...; the first attempt is made at once (issue 1 of 5; the schedule that Svix publishes, extended).
+SCHEDULE = (
+    timedelta(seconds=5),
+    timedelta(seconds=30),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=5),
+    timedelta(hours=10),
+    timedelta(hours=14),
+    timedelta(hours=20),
+    timedelta(hours=24),
+)
+#: Connect and read together.
+ATTEMPT_TIMEOUT = timedelta(seconds=10)
+#: A sender owns its attempt this long: its timeout, and time to record what came of it.
+HOLD = timedelta(seconds=30)
+#: A Retry-After beyond this is not believed.
+MAX_RETRY_AFTER = timedelta(hours=24)
+#: Up to this part of a wait is added to it, so that deliveries that failed together do not come back together.
+JITTER = 0.1
+#: What is kept of the reason why an attempt failed, in characters.
+MAX_ERROR = 200
+#: The receiver is gone for good: no further attempt (Standard Webhooks, operational considerations).
+GONE = 410
+#: The longest wait that the queue itself can delay (SQS limit); the sweeper watches over longer ones.
+LONGEST_DELAY = timedelta(minutes=15)
+#: The sweeper looks this long after a message should have come, so that it only repairs.
+SWEEPER_MARGIN = timedelta(seconds=60)
+
+
+class DeliveryStatus(StrEnum):
+    """Where a delivery stands."""
+
+    #: An attempt is due, now or later.
+    PENDING = "pending"
+    #: The receiver answered 2xx.
+    DELIVERED = "delivered"
+    #: The schedule is exhausted, or the receiver answered 410.
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try of a delivery. status: HTTP status, None when there was no answer; error: why it did not succeed."""
+
+    number: int
+    started_at: datetime
+    latency: timedelta
+    status: int | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One event to one URL. body: the exact bytes signed and sent on every attempt.
+
+    style: whose signature headers it carries beside the Standard Webhooks ones, such as ``codeer``.
+    id: unique, stable; subject: what the event is about (a batch id).
+    """
+
+    id: str
+    workspace_id: str
+    event_id: str
+    event_type: str
+    subject: str
+    style: str
+    url: str
+    body: bytes
+    created_at: datetime
+    due_at: datetime
+    secret: str | None = field(default=None, repr=False)
+    status: DeliveryStatus = DeliveryStatus.PENDING
+    attempts: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What follows an attempt. wait: until the next one, None when there is none."""
+
+    status: DeliveryStatus
+    wait: timedelta | None = None
+
+    @property
+    def delay(self) -> timedelta | None:
+        """Return the delay of the next attempt's message, None when the sweeper is to queue it."""
+        return self.wait if self.wait is not None and self.wait <= LONGEST_DELAY else None
+
+    def due_at(self, now: datetime) -> datetime | None:
+        """Return when the sweeper is to queue the next attempt, None when there is none."""
+        if self.wait is None:
+            return None
+        return now + self.wait + (SWEEPER_MARGIN if self.delay is not None else timedelta())
+
+
+def step_after(number: int, status: int | None, retry_after: timedelta | None, chance: float) -> NextStep:
+    """Decide what follows attempt `number` (from 1).
+
+    status: HTTP status, None when there was no answer; a redirect is a failure. chance: uniform in [0, 1), for jitter.
+    A receiver's Retry-After is the least wait, whatever the schedule says.
+    """
+    if status is not None and 200 <= status < 300:
+        return NextStep(DeliveryStatus.DELIVERED)
+    if status == GONE or number > len(SCHEDULE):
+        return NextStep(DeliveryStatus.FAILED)
+    scheduled = SCHEDULE[number - 1] * (1 + JITTER * chance)
+    return NextStep(DeliveryStatus.PENDING, max(scheduled, min(retry_after or timedelta(), MAX_RETRY_AFTER)))

@@ -1,0 +1,88 @@
+"""Who calls: workspaces and their API keys.
+
+A key reads ``bw_<workspace>_<key id>.<secret>``: the part before the dot is public and names both rows, so that one
+read fetches them; the part after it is random (256 bits) and only its SHA-256 is stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+_KEY = re.compile(r"bw_(?P<workspace>[a-z0-9]{1,32})_(?P<key>[a-z0-9]{1,32})\.(?P<secret>[A-Za-z0-9_-]{1,128})")
+
+
+class WorkspaceStatus(StrEnum):
+    """Whether a workspace may call."""
+
+    #: It may.
+    ACTIVE = "active"
+    #: Its operator stopped it.
+    SUSPENDED = "suspended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """A tenant: nothing is shared between two of them. plan: slug of what it bought."""
+
+    id: str
+    name: str
+    plan: str
+    created_at: datetime
+    status: WorkspaceStatus = WorkspaceStatus.ACTIVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """A key of a workspace. digest: SHA-256 of the secret, hex; the secret itself is shown once and never stored."""
+
+    id: str
+    workspace_id: str
+    name: str
+    digest: str
+    scopes: frozenset[str]
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+    @property
+    def public(self) -> str:
+        """Return the part that may be shown and logged."""
+        return f"bw_{self.workspace_id}_{self.id}"
+
+    def accepts(self, secret: str, now: datetime) -> bool:
+        """Whether the secret is this key's, and the key is neither revoked nor expired. Constant time."""
+        same = hmac.compare_digest(digest_of(secret), self.digest)
+        return same and self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A presented key, taken apart."""
+
+    workspace_id: str
+    key_id: str
+    secret: str
+
+    @classmethod
+    def parse(cls, text: str) -> Credential | None:
+        """Take a presented key apart, or return None for what cannot be one."""
+        found = _KEY.fullmatch(text)
+        return cls(found["workspace"], found["key"], found["secret"]) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who a request comes from, once proven."""
+
+    workspace: Workspace
+    key: ApiKey
+
+
+def digest_of(secret: str) -> str:
+    """Return the stored form of a key's secret: SHA-256 is enough for 256 random bits."""
+    return hashlib.sha256(secret.encode()).hexdigest()

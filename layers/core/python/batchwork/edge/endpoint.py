@@ -1,0 +1,96 @@
+"""What every HTTP function does around its routes: authenticate, limit, dispatch, translate errors, log one line."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from batchwork.domain.errors import BatchworkError, BodyTooLarge, RouteNotFound
+from batchwork.domain.workspace import Caller
+from batchwork.edge import settings, telemetry
+from batchwork.edge.credentials import presented_key
+from batchwork.edge.http import Request, Response
+from batchwork.use_cases.authenticate import Authenticate
+
+#: Bytes of a request's body: below the 6 MB (AWS limit) that invoke a function, event and escapes included.
+BODY_LIMIT = 5 * 1024 * 1024
+
+Route = Callable[[Request, Caller], Response]
+Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+class Envelope(Protocol):
+    """How a family answers errors."""
+
+    def error(self, exc: Exception, request: Request) -> Response:
+        """Return the answer to an error: a BatchworkError, or anything else for an unexpected one."""
+
+
+def endpoint(
+    *,
+    routes: Mapping[tuple[str, str], Route],
+    authenticate: Authenticate | None,
+    envelope: Envelope,
+    service: str,
+) -> Handler:
+    """Return the handler of a function. routes: by (method, resource). authenticate: None for what anybody may ask.
+
+    PUBLIC_BASE_URL, when set, is the URL that links in answers begin with.
+    """
+    logger = telemetry.logger(service)
+    public_url = settings.text("PUBLIC_BASE_URL", "")
+
+    def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+        started = time.perf_counter()
+        request = Request.from_event(event, public_url)
+        line: dict[str, Any] = {
+            "method": request.method,
+            "resource": request.resource,
+            "request_id": request.request_id,
+        }
+        try:
+            response = _answer(request, line)
+        except BatchworkError as exc:
+            line["error"] = exc.code
+            response = envelope.error(exc, request)
+        except Exception as exc:  # noqa: BLE001 -- the client gets an envelope, the log line what went wrong
+            line |= _unexpected(exc)
+            response = envelope.error(exc, request)
+        line["status"] = response.status
+        line["duration_ms"] = round((time.perf_counter() - started) * 1000, 1)
+        (logger.error if response.status >= 500 else logger.info)("request", extra=line)
+        answer = response.to_event()
+        answer["headers"]["X-Request-Id"] = request.request_id
+        return answer
+
+    def _answer(request: Request, line: dict[str, Any]) -> Response:
+        route = routes.get((request.method, request.resource))
+        if route is None or authenticate is None:
+            raise RouteNotFound(method=request.method, path=request.path[:200])
+        caller = authenticate(presented_key(request.headers))
+        line |= {"workspace": caller.workspace.id, "key": caller.key.public}
+        if len(request.body) > BODY_LIMIT:
+            raise BodyTooLarge(received=len(request.body), limit=BODY_LIMIT)
+        return route(request, caller)
+
+    return handler
+
+
+def _unexpected(exc: BaseException) -> dict[str, Any]:
+    """Return what a log may tell of an unexpected error: types and places; its message may quote content."""
+    causes: list[str] = []
+    cause = exc.__cause__ or exc.__context__
+    while cause is not None and len(causes) < 5:
+        causes.append(type(cause).__qualname__)
+        cause = cause.__cause__ or cause.__context__
+    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(exc.__traceback__)]
+    told: dict[str, Any] = {"error": "unexpected", "exception": type(exc).__qualname__, "frames": frames[-20:]}
+    if causes:
+        told["causes"] = causes
+    refusal = getattr(exc, "response", None)
+    if isinstance(refusal, dict):  # botocore's ClientError: AWS's code says most, and quotes nothing
+        told["aws_error"] = str((refusal.get("Error") or {}).get("Code"))
+        told["aws_operation"] = str(getattr(exc, "operation_name", ""))
+    return told

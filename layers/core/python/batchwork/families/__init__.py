@@ -1,0 +1,1 @@
+"""Façades: paths, schemas, envelopes, pagination, words."""

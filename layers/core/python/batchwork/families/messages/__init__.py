@@ -1,0 +1,1 @@
+"""The Codeer-compatible family (seed 002)."""

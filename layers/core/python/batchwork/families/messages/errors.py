@@ -1,0 +1,57 @@
+"""Every error as the messages family answers it: ``{"data", "message", "error_code"}`` (spec messages 3.1, 3.2)."""
+
+from __future__ import annotations
+
+from batchwork.domain import errors
+from batchwork.domain.errors import AgentNotPublished, BatchworkError, InvalidRequest
+from batchwork.domain.item import Json
+from batchwork.edge.http import Request, Response
+
+PERMISSION_DENIED = 10001
+NOT_FOUND = 10003
+SERVER_ERROR = 10005
+BAD_REQUEST = 10006
+
+#: Error → (HTTP status, error_code). An InvalidRequest with a structural problem is 422 instead of its 400.
+TABLE: dict[type[BatchworkError], tuple[int, int]] = {
+    errors.Unauthenticated: (403, PERMISSION_DENIED),
+    errors.WorkspaceSuspended: (403, PERMISSION_DENIED),
+    errors.ScopeMissing: (403, PERMISSION_DENIED),
+    errors.OperatorOnly: (403, PERMISSION_DENIED),
+    errors.InvalidRequest: (400, BAD_REQUEST),
+    errors.MalformedBody: (400, BAD_REQUEST),
+    errors.UnsupportedMediaType: (415, BAD_REQUEST),
+    errors.BodyTooLarge: (413, BAD_REQUEST),
+    errors.NotFound: (404, NOT_FOUND),
+    errors.RouteNotFound: (404, NOT_FOUND),
+    errors.AgentNotPublished: (404, NOT_FOUND),
+    errors.Conflict: (409, BAD_REQUEST),
+    errors.NotCancellable: (400, BAD_REQUEST),
+    errors.EgressRefused: (400, BAD_REQUEST),
+    errors.ProviderFailed: (500, SERVER_ERROR),
+    errors.EngineFailed: (500, SERVER_ERROR),
+    errors.LeaseLost: (500, SERVER_ERROR),
+    errors.AlreadyCounted: (500, SERVER_ERROR),
+}
+UNEXPECTED = (500, SERVER_ERROR)
+
+
+class MessagesEnvelope:
+    """How the messages family answers errors."""
+
+    def error(self, exc: Exception, request: Request) -> Response:
+        """Return the answer to an error; a server error names the request, and nothing of what went wrong."""
+        status, code = TABLE.get(type(exc), UNEXPECTED) if isinstance(exc, BatchworkError) else UNEXPECTED
+        if isinstance(exc, InvalidRequest) and any(problem.structural for problem in exc.problems):
+            status = 422
+        message = f"Internal server error (request {request.request_id})" if status >= 500 else str(exc)
+        return Response(status, {"data": _details(exc), "message": message, "error_code": code})
+
+
+def _details(exc: Exception) -> Json | None:
+    """Return the places of what is wrong with a request (spec messages 3.2), None for other errors."""
+    if isinstance(exc, InvalidRequest):
+        return {"errors": [{"field": p.place, "message": p.message, "type": p.kind} for p in exc.problems]}
+    if isinstance(exc, AgentNotPublished):
+        return {"errors": [{"field": place, "message": str(exc), "type": exc.code} for place in exc.places]}
+    return None

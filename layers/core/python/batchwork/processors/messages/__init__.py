@@ -1,0 +1,1 @@
+"""Messages: an item is a message, its result an agent's answer."""

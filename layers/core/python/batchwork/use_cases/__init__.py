@@ -1,0 +1,1 @@
+"""Verbs: what Batchwork does, written against ports."""

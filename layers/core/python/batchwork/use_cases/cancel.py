@@ -1,0 +1,39 @@
+"""Cancel: stop a batch and settle what has not started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from batchwork.domain.batch import FIRST_CHECK, Batch, BatchRef, BatchStatus, StopCause
+from batchwork.domain.errors import NotCancellable, NotFound
+from batchwork.ports import BatchStore, Clock
+from batchwork.use_cases.settle import SettleStopped
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Mark a batch in progress as cancelling and settle its pending items as 499, all in the request.
+
+    The mark is what was asked for and is durable; if settling dies, the sweeper ends it.
+    unsettled: told of the error that kept pending items from being settled at once.
+    """
+
+    batches: BatchStore
+    clock: Clock
+    unsettled: Callable[[Exception], None]
+
+    def __call__(self, ref: BatchRef) -> Batch:
+        """Return the batch, cancelling. Raises NotFound, or NotCancellable with the status it has."""
+        batch = self.batches.stop(ref, StopCause.CANCELLED, None, self.clock.now() + FIRST_CHECK)
+        if batch is None:
+            batch = self.batches.get(ref)
+            if batch is None:
+                raise NotFound(what="Batch")
+            ending = batch.status is BatchStatus.IN_PROGRESS and not batch.remaining
+            raise NotCancellable(status=BatchStatus.COMPLETED if ending else batch.status)
+        try:
+            SettleStopped(self.batches, self.clock).all(batch, StopCause.CANCELLED)
+        except Exception as exc:  # noqa: BLE001 -- the cancel is accepted; the sweeper settles what is left
+            self.unsettled(exc)
+        return batch

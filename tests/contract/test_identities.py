@@ -1,0 +1,97 @@
+"""IdentityStore: what the fake and the table must both do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from batchwork.adapters.dynamodb.identities import DynamoIdentities
+from batchwork.domain.workspace import ApiKey, Workspace, WorkspaceStatus
+from batchwork.ports import IdentityStore
+from fakes.identities import FakeIdentities
+
+NOON = datetime(2026, 1, 15, 12, 0, 0, 123000, tzinfo=UTC)
+
+
+@pytest.fixture(params=["fake", "table"])
+def identities(request: pytest.FixtureRequest) -> IdentityStore:
+    if request.param == "fake":
+        return FakeIdentities()
+    return DynamoIdentities(request.getfixturevalue("table"))
+
+
+def a_workspace(name: str = "acme", at: datetime = NOON) -> Workspace:
+    return Workspace(id=name, name=name.title(), plan="pro", created_at=at)
+
+
+def a_key(name: str = "k1", workspace: str = "acme", at: datetime = NOON) -> ApiKey:
+    return ApiKey(
+        id=name,
+        workspace_id=workspace,
+        name="ci",
+        digest="ab" * 32,
+        scopes=frozenset({"batches:read", "batches:write"}),
+        created_at=at,
+    )
+
+
+def test_a_stored_workspace_and_key_come_back_whole(identities: IdentityStore) -> None:
+    workspace = replace(a_workspace(), status=WorkspaceStatus.SUSPENDED)
+    key = replace(a_key(), expires_at=NOON + timedelta(days=1), revoked_at=NOON + timedelta(hours=1))
+    identities.put_workspace(workspace)
+    identities.put_key(key)
+    assert identities.get("acme", "k1") == (workspace, key)
+    assert identities.workspace("acme") == workspace
+
+
+def test_a_key_without_expiry_and_without_scopes_comes_back_so(identities: IdentityStore) -> None:
+    key = replace(a_key(), scopes=frozenset())
+    identities.put_workspace(a_workspace())
+    identities.put_key(key)
+    assert identities.get("acme", "k1") == (a_workspace(), key)
+
+
+def test_a_key_whose_workspace_is_missing_is_not_found(identities: IdentityStore) -> None:
+    identities.put_key(a_key())
+    assert identities.get("acme", "k1") is None
+    assert identities.workspace("acme") is None
+
+
+def test_a_workspace_whose_key_is_missing_is_not_found(identities: IdentityStore) -> None:
+    identities.put_workspace(a_workspace())
+    assert identities.get("acme", "k1") is None
+
+
+def test_a_key_is_never_found_under_another_workspace(identities: IdentityStore) -> None:
+    identities.put_workspace(a_workspace())
+    identities.put_workspace(a_workspace("other"))
+    identities.put_key(a_key())
+    assert identities.get("other", "k1") is None
+    assert identities.keys("other") == []
+
+
+def test_putting_again_replaces(identities: IdentityStore) -> None:
+    identities.put_workspace(a_workspace())
+    identities.put_key(a_key())
+    identities.put_key(replace(a_key(), revoked_at=NOON))
+    suspended = replace(a_workspace(), status=WorkspaceStatus.SUSPENDED)
+    identities.put_workspace(suspended)
+    assert identities.get("acme", "k1") == (suspended, replace(a_key(), revoked_at=NOON))
+    assert identities.workspaces() == [suspended]
+
+
+def test_every_workspace_is_listed_oldest_first(identities: IdentityStore) -> None:
+    made = [a_workspace(f"w{number}", NOON + timedelta(minutes=number)) for number in range(120)]
+    for workspace in reversed(made):
+        identities.put_workspace(workspace)
+    assert identities.workspaces() == made
+
+
+def test_the_keys_of_a_workspace_are_listed_oldest_first(identities: IdentityStore) -> None:
+    made = [a_key(f"k{number}", at=NOON - timedelta(minutes=number)) for number in range(5)]
+    identities.put_workspace(a_workspace())
+    for key in made:
+        identities.put_key(key)
+    identities.put_key(a_key("z", workspace="other"))
+    assert identities.keys("acme") == list(reversed(made))

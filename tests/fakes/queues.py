@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from batchwork.domain.batch import Batch, BatchRef
+from batchwork.domain.webhook import Delivery
+
+
+class FakeWorkQueue:
+    """Keeps what was sent, in order."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[BatchRef, int, timedelta]] = []
+
+    def send(self, batch: Batch, chunks: Sequence[int], delay: timedelta = timedelta()) -> None:
+        self.sent += [(batch.ref, chunk, delay) for chunk in chunks]
+
+    def take(self) -> list[tuple[BatchRef, int, timedelta]]:
+        taken, self.sent = self.sent, []
+        return taken
+
+
+class FakeDeliveryQueue:
+    """Keeps what was sent, in order."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, int, timedelta]] = []
+
+    def send(self, delivery: Delivery, delay: timedelta = timedelta()) -> None:
+        self.sent.append((delivery.id, len(delivery.attempts) + 1, delay))
