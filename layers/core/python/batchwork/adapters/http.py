@@ -88,11 +88,11 @@ class _Channel:
             self._sock.settimeout(self._deadline.left())
             self._sock.sendall(data[start : start + _PIECE])
 
-    def makefile(self, mode: str) -> io.BufferedReader:
+    def makefile(self, _mode: str) -> io.BufferedReader:
         return io.BufferedReader(_Reader(self._sock, self._deadline))
 
     def close(self) -> None:
-        self._sock.close()
+        """Leave the socket open: http.client calls this before the body of a closing answer is read."""
 
 
 class HttpEgress:
@@ -158,8 +158,8 @@ class HttpEgress:
         def look_up() -> None:
             try:
                 found.append(self._resolve(target.host, target.port))
-            except OSError as exc:
-                found.append(exc)
+            except (OSError, UnicodeError) as exc:  # a label that IDNA does not take is no name either
+                found.append(exc if isinstance(exc, OSError) else _no_address())
 
         thread = threading.Thread(target=look_up, daemon=True, name="resolve")
         thread.start()
@@ -169,7 +169,7 @@ class HttpEgress:
         if isinstance(found[0], OSError):
             raise found[0]
         if not found[0]:
-            raise socket.gaierror(socket.EAI_NONAME, "no address")
+            raise _no_address()
         return found[0]
 
     def _judge(self, address: Address, target: Target) -> None:
@@ -194,7 +194,7 @@ class HttpEgress:
             except BaseException:
                 sock.close()
                 raise
-        raise socket.gaierror(socket.EAI_NONAME, "no address")
+        raise _no_address()
 
     def _secure(self, sock: socket.socket, target: Target, deadline: Deadline) -> socket.socket:
         """Judge the peer that was really reached, then speak TLS with it."""
@@ -210,7 +210,7 @@ class HttpEgress:
         self, sock: socket.socket, target: Target, body: bytes, headers: dict[str, str], limit: int, deadline: Deadline
     ) -> Answer:
         connection = HTTPConnection(target.host, target.port)
-        connection.sock = _Channel(sock, deadline)  # type: ignore[assignment] # all that http.client uses of a socket
+        connection.sock = _Channel(sock, deadline)  # all that http.client uses of a socket
         fixed = {"Host": target.authority, "User-Agent": USER_AGENT, "Connection": "close"}
         connection.request("POST", target.path, body, fixed | headers)
         response = connection.getresponse()
@@ -234,22 +234,28 @@ class HttpEgress:
         return max(timedelta(), at - self._clock.now())
 
 
+def _no_address() -> OSError:
+    return socket.gaierror(socket.EAI_NONAME, "no address")
+
+
 def _told(exc: OSError | HTTPException, deadline: Deadline) -> OSError:
     """Return an error whose text says shortly what went wrong, without paths, keys or content."""
+    told: OSError
     match exc:
         case TimeoutError():
-            return deadline.passed()
+            told = deadline.passed()
         case ssl.SSLCertVerificationError():
-            return ssl.SSLError(f"TLS: certificate not accepted: {exc.verify_message}")
+            told = ssl.SSLError(f"TLS: certificate not accepted: {exc.verify_message}")
         case ssl.SSLError():
-            return ssl.SSLError(f"TLS: {(exc.reason or 'handshake failed').lower().replace('_', ' ')}")
+            told = ssl.SSLError(f"TLS: {(exc.reason or 'handshake failed').lower().replace('_', ' ')}")
         case socket.gaierror():
-            return OSError("name not resolved")
+            told = OSError("name not resolved")
         case ConnectionRefusedError():
-            return ConnectionRefusedError("connection refused")
+            told = ConnectionRefusedError("connection refused")
         case ConnectionError():
-            return ConnectionError("connection closed without an answer")
+            told = ConnectionError("connection closed without an answer")
         case HTTPException():
-            return ConnectionError("no valid HTTP answer")
+            told = ConnectionError("no valid HTTP answer")
         case _:
-            return OSError(f"no connection: {exc.strerror or type(exc).__name__}")
+            told = OSError(f"no connection: {exc.strerror or type(exc).__name__}")
+    return told

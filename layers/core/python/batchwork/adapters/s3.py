@@ -48,3 +48,11 @@ class S3Blobs:
             self._bucket, key, Conditions=[["content-length-range", 0, limit]], ExpiresIn=int(expires.total_seconds())
         )
         return answer["url"], answer["fields"]
+
+    def presigned_get(self, key: str, expires: timedelta, name: str) -> str:
+        """Return a URL to download a blob as a file of that name (ASCII, without quotes); browsers never show it."""
+        return self._s3.generate_presigned_url(
+            "get_object",
+            Params={"Bucket": self._bucket, "Key": key, "ResponseContentDisposition": f'attachment; filename="{name}"'},
+            ExpiresIn=int(expires.total_seconds()),
+        )

@@ -69,6 +69,7 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 _LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
 _HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
+_PATH_SAFE = "/%:@!$&'()*+,;=~-._"
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
 _LOCAL_NAME = re.compile(r"(.*\.)?(localhost|localdomain)")
 _PRIVATE_NAME = re.compile(r".*\.(internal|local|lan|intranet|private|corp|home|home\.arpa)|[^.]+")
@@ -166,8 +167,8 @@ def parse(url: str) -> Target:
     if port == 0 or parts.netloc.endswith(":") or not parts.hostname:
         raise BadUrlError("must be a URL with a valid host and port")
     host, address = _host(parts.hostname, bracketed="[" in parts.netloc)
-    path = quote(parts.path, safe="/%:@!$&'()*+,;=~-._") or "/"
-    query = f"?{quote(parts.query, safe="/?%:@!$&'()*+,;=~-._")}" if parts.query else ""
+    path = quote(parts.path, safe=_PATH_SAFE) or "/"
+    query = "?" + quote(parts.query, safe=_PATH_SAFE + "?") if parts.query else ""
     default = 443 if parts.scheme == "https" else 80
     return Target(parts.scheme, host, port or default, path + query, address)
 

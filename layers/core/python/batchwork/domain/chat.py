@@ -7,6 +7,9 @@ from datetime import datetime
 
 from batchwork.domain.item import Json
 
+#: Messages worked under one lease: few, since an answer takes seconds and each slice shows its results when it is done.
+SLICE_SIZE = 10
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chat:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from batchwork.adapters import aws
-from batchwork.adapters.dynamodb import attributes, bulk, keys
+from batchwork.adapters.dynamodb import attributes, keys
 from batchwork.adapters.dynamodb.errors import condition_failed
 from batchwork.domain.webhook import Attempt, Delivery, DeliveryStatus
 
@@ -92,9 +92,11 @@ def _list_pk(workspace_id: str) -> str:
 
 
 class DynamoDeliveries:
-    """The DeliveryStore of the table. retention: how long a row is kept after its delivery was made."""
+    """ports.DeliveryStore. retention: how long a row that `put` stores is kept, None for ever."""
 
-    def __init__(self, table: str, retention: timedelta, dynamodb: DynamoDBClient | None = None) -> None:
+    def __init__(
+        self, table: str, retention: timedelta | None = None, dynamodb: DynamoDBClient | None = None
+    ) -> None:
         self._table = table
         self._retention = retention
         self._dynamodb: DynamoDBClient = dynamodb or aws.client("dynamodb")
@@ -108,7 +110,7 @@ class DynamoDeliveries:
 
     def put(self, delivery: Delivery) -> bool:
         """Store a delivery once; False when it exists."""
-        expires_at = int((delivery.created_at + self._retention).timestamp())
+        expires_at = int((delivery.created_at + self._retention).timestamp()) if self._retention else None
         try:
             self._dynamodb.put_item(
                 TableName=self._table,
@@ -195,6 +197,8 @@ class DynamoDeliveries:
 
         Without a subject every key of the workspace's deliveries is read (about 6,000 a request): for operators.
         """
+        from batchwork.adapters.dynamodb import bulk  # only here: the sender never lists
+
         condition, values = "list_pk = :list_pk", {":list_pk": _list_pk(workspace_id)}
         if subject is not None:
             condition += " AND begins_with(list_sk, :subject)"

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from batchwork.adapters import aws
 from batchwork.adapters.providers.failures import PASSING, failed, failed_aws
+from batchwork.adapters.providers.prompting import given_documents
 from batchwork.domain.agent import ProviderChoice
 from batchwork.domain.item import Json
 from batchwork.domain.recent import Recent
@@ -44,7 +45,7 @@ class LambdaFunction:
                 "message": prompt.message,
                 "history": [list(turn) for turn in prompt.history],
                 "system_prompt": prompt.version.system_prompt,
-                "documents": [{"title": known.title, "text": known.text} for known in prompt.version.documents],
+                "documents": [{"title": title, "text": text} for title, text in given_documents(prompt)],
                 "attachments": [{"name": name, "text": text} for name, text in prompt.attachments],
                 "user": prompt.user,
                 "token": token,

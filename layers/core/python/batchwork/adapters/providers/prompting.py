@@ -12,15 +12,21 @@ DOCUMENTS_LIMIT = 200_000
 
 def system_text(prompt: Prompt) -> str:
     """Return the agent's instructions, then its documents."""
-    parts = [prompt.version.system_prompt.strip()]
+    documents = [_enclosed("document", title, text) for title, text in given_documents(prompt)]
+    return "\n\n".join(part for part in (prompt.version.system_prompt.strip(), *documents) if part)
+
+
+def given_documents(prompt: Prompt) -> list[tuple[str, str]]:
+    """Return (title, text) of the agent's documents, DOCUMENTS_LIMIT characters together; what is cut says so."""
     room = DOCUMENTS_LIMIT
+    given: list[tuple[str, str]] = []
     for document in prompt.version.documents:
         text = document.text[:room]
         room -= len(text)
         if len(text) < len(document.text):
             text += f"\n[The document is cut here: {len(text)} of its {len(document.text)} characters are given.]"
-        parts.append(_enclosed("document", document.title, text))
-    return "\n\n".join(part for part in parts if part)
+        given.append((document.title, text))
+    return given
 
 
 def dialogue(prompt: Prompt) -> Iterator[tuple[str, str]]:

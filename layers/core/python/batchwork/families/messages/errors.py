@@ -34,6 +34,8 @@ TABLE: dict[type[BatchworkError], tuple[int, int]] = {
     errors.AlreadyCounted: (500, SERVER_ERROR),
 }
 UNEXPECTED = (500, SERVER_ERROR)
+#: Places listed in one answer; a last entry counts the others.
+MAX_LISTED = 100
 
 
 class MessagesEnvelope:
@@ -51,7 +53,14 @@ class MessagesEnvelope:
 def _details(exc: Exception) -> Json | None:
     """Return the places of what is wrong with a request (spec messages 3.2), None for other errors."""
     if isinstance(exc, InvalidRequest):
-        return {"errors": [{"field": p.place, "message": p.message, "type": p.kind} for p in exc.problems]}
+        told = [{"field": p.place, "message": p.message, "type": p.kind} for p in exc.problems[:MAX_LISTED]]
+        return {"errors": told + _rest(len(exc.problems))}
     if isinstance(exc, AgentNotPublished):
-        return {"errors": [{"field": place, "message": str(exc), "type": exc.code} for place in exc.places]}
+        told = [{"field": place, "message": str(exc), "type": exc.code} for place in exc.places[:MAX_LISTED]]
+        return {"errors": told + _rest(len(exc.places))}
     return None
+
+
+def _rest(found: int) -> list[Json]:
+    more = found - MAX_LISTED
+    return [{"field": "", "message": f"{more} more problems are not listed", "type": "more"}] if more > 0 else []

@@ -103,7 +103,7 @@ class MessagesProcessor:
             agent_id=self._agent_id(batch, item),
             message=item.body["message"],
             answer=output["response_content"],
-            usage=output["response_usage"]
+            usage=output["response_usage"],
             created_at=result.finished_at,
             file_ids=tuple(item.body.get("attached_file_uuids") or ()),
         )

@@ -1,0 +1,37 @@
+"""GET /api/v1/batches, /api/v1/batches/{batch_id} and its results: look at batches of messages."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from batchwork.adapters import aws
+from batchwork.adapters.clock import SystemClock
+from batchwork.adapters.dynamodb.batches import DynamoBatches
+from batchwork.adapters.dynamodb.identities import DynamoIdentities
+from batchwork.adapters.packing import Packer
+from batchwork.adapters.s3 import S3Blobs
+from batchwork.edge import settings
+from batchwork.edge.endpoint import endpoint
+from batchwork.families.messages.batches import BatchReader
+from batchwork.families.messages.errors import MessagesEnvelope
+from batchwork.use_cases.authenticate import Authenticate
+from batchwork.use_cases.read import ReadBatches
+
+TABLE, BUCKET = settings.text("TABLE_NAME"), settings.text("BUCKET_NAME")
+dynamodb = aws.client("dynamodb")
+clock = SystemClock()
+packer = Packer(cache(lambda: S3Blobs(BUCKET)))
+
+batches = DynamoBatches(TABLE, packer, settings.days("RETENTION_DAYS", 30), dynamodb)
+reader = BatchReader(ReadBatches(batches, clock))
+
+handler = endpoint(
+    routes={
+        ("GET", "/api/v1/batches"): reader.listed,
+        ("GET", "/api/v1/batches/{batch_id}"): reader.one,
+        ("GET", "/api/v1/batches/{batch_id}/results"): reader.results,
+    },
+    authenticate=Authenticate(DynamoIdentities(TABLE, dynamodb), clock),
+    envelope=MessagesEnvelope(),
+    service="messages_read",
+)

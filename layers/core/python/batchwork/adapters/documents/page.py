@@ -1,0 +1,64 @@
+"""Web pages, as their readers see them."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+from batchwork.domain.errors import UnreadableDocument
+
+#: html.parser takes about a second for this many characters.
+MAX_CHARACTERS = 5_000_000
+_BLOCK_TAGS = """
+    address article aside blockquote br dd div dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr li
+    main nav ol p pre section table td th title tr ul
+"""
+
+
+def text_of_html(name: str, text: str) -> str:
+    """Return the text, one line a block, headings marked as in Markdown. Raises UnreadableDocument."""
+    if len(text) > MAX_CHARACTERS:
+        raise UnreadableDocument(name=name, reason=f"it has more than {MAX_CHARACTERS} characters")
+    page = _Page()
+    page.feed(text)
+    page.close()
+    return page.text()
+
+
+class _Page(HTMLParser):
+    """Collects what a reader of a page sees."""
+
+    _UNSEEN = frozenset({"script", "style", "template", "noscript", "svg"})
+    _BLOCKS = frozenset(_BLOCK_TAGS.split())
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self._parts: list[str] = []
+        self._unseen = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 -- the base class's
+        if tag in self._UNSEEN:
+            self._unseen += 1
+        self._break(tag)
+        if re.fullmatch("h[1-6]", tag):
+            self._parts.append("# ")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self._UNSEEN and self._unseen:
+            self._unseen -= 1
+        self._break(tag)
+
+    def handle_data(self, data: str) -> None:
+        if not self._unseen:
+            self._parts.append(re.sub(r"\s+", " ", data))
+
+    def text(self) -> str:
+        """Return the lines seen so far, at most one blank line between them."""
+        lines = "\n".join(line.strip() for line in "".join(self._parts).split("\n"))
+        return re.sub(r"\n{3,}", "\n\n", lines).strip()
+
+    def _break(self, tag: str) -> None:
+        if tag in {"td", "th"}:
+            self._parts.append(" ")
+        elif tag in self._BLOCKS:
+            self._parts.append("\n" if tag in {"br", "li", "tr", "dd"} else "\n\n")

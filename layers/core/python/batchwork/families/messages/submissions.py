@@ -1,0 +1,60 @@
+"""The route that submits a batch: POST /api/v1/batches (seed 002).
+
+Apart from batches.py because only this function pays for pydantic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from batchwork.domain.chat import SLICE_SIZE
+from batchwork.domain.errors import AgentNotPublished
+from batchwork.domain.workspace import Caller
+from batchwork.edge.http import Request, Response, json_body
+from batchwork.families.messages.batches import FAMILY, WRITE
+from batchwork.families.messages.presenters import answer, batch_object
+from batchwork.families.messages.schemas import CheckUrl, Submission, submission
+from batchwork.ports import AgentStore, Sequences
+from batchwork.use_cases.authenticate import require
+from batchwork.use_cases.submit import Submit
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSubmitter:
+    """The route that submits a batch."""
+
+    submit: Submit
+    agents: AgentStore
+    sequences: Sequences
+    check_url: CheckUrl
+
+    def __call__(self, request: Request, caller: Caller) -> Response:
+        """Accept a batch whose agents are all published.
+
+        Every request gets two integers of the workspace, for the chat it may begin and for its turn, before it is
+        worked: trying it again then writes the same rows.
+        """
+        require(caller, WRITE)
+        workspace_id = caller.workspace.id
+        wanted = submission(json_body(request), self.check_url)
+        versions = self._published(workspace_id, wanted)
+        first_id = self.sequences.reserve(workspace_id, 2 * len(wanted.bodies))
+        batch = self.submit(
+            workspace_id=workspace_id,
+            family=FAMILY,
+            bodies=wanted.bodies,
+            slice_size=SLICE_SIZE,
+            webhook=wanted.webhook,
+            attributes={"agent_id": wanted.agent_id, "versions": versions, "first_id": first_id},
+        )
+        return answer(batch_object(batch), status=202)
+
+    def _published(self, workspace_id: str, wanted: Submission) -> dict[str, int]:
+        """Return the published version of each agent, so that the batch is worked with what it was accepted with."""
+        asked = wanted.agent_ids()
+        found = self.agents.get_many(workspace_id, asked)
+        versions = {agent.id: agent.published for agent in found.values() if agent.published is not None}
+        missing = asked - versions.keys()
+        if missing:
+            raise AgentNotPublished(wanted.places_of(missing))
+        return versions

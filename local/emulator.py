@@ -1,0 +1,66 @@
+"""ministack, with the fair standard queues of Amazon SQS. Run as ``python -m local.emulator`` by local.serve only.
+
+Its standard input is a pipe that its starter holds: when that closes, the starter is gone (even by SIGKILL) and the
+whole process group, busy Lambda workers included, ends.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+import uuid
+from collections import defaultdict
+from typing import Any
+
+from local.fair_queue import Message, Turns
+
+
+def make_queues_fair() -> None:
+    """Replace the receive of ministack's standard queues; FIFO queues keep theirs."""
+    from ministack.services import sqs  # noqa: PLC0415 -- reads its environment when imported
+
+    first_come = sqs._collect_msgs  # noqa: SLF001 -- the one place where ministack chooses
+    turns: defaultdict[str, Turns] = defaultdict(Turns)
+
+    def fair(queue: dict[str, Any], wanted: int, visibility: int) -> list[Message]:
+        if queue["is_fifo"]:
+            received: list[Message] = first_come(queue, wanted, visibility)
+            return received
+        now = time.time()
+        for message in queue["messages"]:
+            if "visible_at" not in message or "group_id" not in message:
+                sqs._ensure_msg_fields(message)  # noqa: SLF001 -- what ministack's own receive does first
+        picked = turns[queue["attributes"]["QueueArn"]].pick(queue["messages"], wanted, now)
+        for message in picked:
+            sqs._ensure_msg_fields(message)  # noqa: SLF001 -- the same
+            message["receipt_handle"] = str(uuid.uuid4())
+            message["visible_at"] = now + visibility
+            message["receive_count"] += 1
+            message["first_receive_at"] = message["first_receive_at"] or now
+        return picked
+
+    sqs._collect_msgs = fair  # noqa: SLF001 -- see above
+
+
+def _end_with_starter() -> None:
+    sys.stdin.buffer.read()
+    shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
+    os.killpg(0, signal.SIGKILL)
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    threading.Thread(target=_end_with_starter, name="starter-watch", daemon=True).start()
+    make_queues_fair()
+    from ministack.app import main as serve  # noqa: PLC0415 -- reads its environment when imported
+
+    sys.argv = ["ministack"]
+    serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,275 @@
+"""What every BatchStore does: the fake and DynamoDB (moto) alike."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from batchwork.adapters.dynamodb.batches import DynamoBatches
+from batchwork.adapters.dynamodb.deliveries import DynamoDeliveries
+from batchwork.adapters.packing import Packer
+from batchwork.adapters.s3 import S3Blobs
+from batchwork.domain.batch import Batch, BatchRef, BatchStatus, StopCause
+from batchwork.domain.chunk import Cut
+from batchwork.domain.errors import AlreadyCounted
+from batchwork.domain.item import CANCELLED, CRASHED, Deferral, Item, Result
+from batchwork.domain.lease import Lease
+from batchwork.ports import BatchStore, DeliveryStore, Tally
+from fakes.batches import FakeBatches
+from fakes.deliveries import FakeDeliveries
+
+from engine import announce
+from factories import AT, a_batch, a_webhook, items_of
+
+MINUTE = timedelta(minutes=1)
+
+
+class Stores:
+    def __init__(self, batches: BatchStore, deliveries: DeliveryStore) -> None:
+        self.batches = batches
+        self.deliveries = deliveries
+
+
+@pytest.fixture(params=["fake", "moto"])
+def stores(request: pytest.FixtureRequest) -> Iterator[Stores]:
+    if request.param == "fake":
+        deliveries = FakeDeliveries()
+        yield Stores(FakeBatches(deliveries), deliveries)
+    else:
+        table, bucket = request.getfixturevalue("table"), request.getfixturevalue("bucket")
+        blobs = S3Blobs(bucket)
+        yield Stores(DynamoBatches(table, Packer(lambda: blobs), timedelta(days=30)), DynamoDeliveries(table))
+
+
+@pytest.fixture
+def store(stores: Stores) -> BatchStore:
+    return stores.batches
+
+
+@pytest.fixture
+def stored(store: BatchStore) -> Callable[..., Batch]:
+    def make(batch: Batch | None = None, items: list[Item] | None = None) -> Batch:
+        batch = batch or a_batch()
+        store.create(batch, items or items_of(batch), AT + MINUTE)
+        return batch
+
+    return make
+
+
+def a_result(index: int = 0, *, output: dict[str, object] | None = None) -> Result:
+    return Result(index=index, finished_at=AT, attempts=1, output=output or {"n": index})
+
+
+def a_lease(token: str = "one", *, seconds: int = 75, attempt: int = 1) -> Lease:
+    return Lease(token, AT + timedelta(seconds=seconds), attempt)
+
+
+def test_what_is_stored_is_read_back(store: BatchStore, stored: Callable[..., Batch]) -> None:
+    batch = stored(a_batch(total=25, webhook=a_webhook(), attributes={"agent_id": "a", "first_id": 7}))
+    assert store.get(batch.ref) == batch
+    items = [item for chunk in range(batch.cut.chunks) for item in store.chunk(batch, chunk).items]
+    assert items == items_of(batch)
+
+
+def test_another_workspace_finds_nothing_under_the_same_id(store: BatchStore, stored: Callable[..., Batch]) -> None:
+    batch = stored()
+    assert store.get(BatchRef("other", batch.id)) is None
+    assert store.find("other", "messages", None, 0, 10).total == 0
+    assert store.stop(BatchRef("other", batch.id), StopCause.CANCELLED, None, AT) is None
+
+
+def test_inputs_too_large_for_a_row_come_back_whole(store: BatchStore, stored: Callable[..., Batch]) -> None:
+    noise = random.Random(1).randbytes(700_000).hex()
+    batch = stored(a_batch(total=1), [Item(0, {"message": noise})])
+    assert store.chunk(batch, 0).items[0].body["message"] == noise
+
+
+def test_batches_are_listed_newest_first_by_status_and_page(store: BatchStore, stored: Callable[..., Batch]) -> None:
+    batches = [stored(a_batch(created_at=AT + n * MINUTE)) for n in range(5)]
+    stored(a_batch(family="operations"))
+    store.stop(batches[1].ref, StopCause.CANCELLED, None, AT)
+    page = store.find("acme", "messages", None, 1, 2)
+    assert ([batch.id for batch in page.entries], page.total) == ([batches[3].id, batches[2].id], 5)
+    page = store.find("acme", "messages", BatchStatus.IN_PROGRESS, 0, 50)
+    assert ([batch.id for batch in page.entries], page.total) == ([batches[n].id for n in (4, 3, 2, 0)], 4)
+    assert store.find("acme", "messages", None, 50, 10).entries == []
+
+
+# ── leases ──
+
+
+def test_a_leased_unit_is_taken_by_nobody_else_until_its_lease_ends(
+    store: BatchStore, stored: Callable[..., Batch]
+) -> None:
+    batch = stored()
+    unit = batch.cut.unit(0)
+    assert store.lease(batch, unit, a_lease("one"), AT)
+    assert not store.lease(batch, unit, a_lease("two"), AT + timedelta(seconds=74))
+    assert not store.settle_free(batch, unit, [a_result()], AT)
+    later = AT + timedelta(seconds=75)
+    assert store.lease(batch, unit, Lease("two", later + MINUTE, 2), later)
+    state = store.chunk(batch, 0).units[0]
+    assert state.lease == Lease("two", later + MINUTE, 2)
+
+
+def test_a_worker_that_outlived_its_lease_cannot_settle(store: BatchStore, stored: Callable[..., Batch]) -> None:
+    batch = stored()
+    unit = batch.cut.unit(0)
+    store.lease(batch, unit, a_lease("one"), AT)
+    later = AT + timedelta(seconds=75)
+    store.lease(batch, unit, Lease("two", later + MINUTE, 2), later)
+    assert not store.settle(batch, unit, "one", [a_result()], [])
+    assert store.settle(batch, unit, "two", [a_result(output={"by": "two"})], [])
+    assert store.chunk(batch, 0).results()[0].output == {"by": "two"}
+
+
+def test_a_settled_unit_is_final(store: BatchStore, stored: Callable[..., Batch]) -> None:
+    batch = stored()
+    unit = batch.cut.unit(0)
+    store.lease(batch, unit, a_lease("one"), AT)
+    assert store.settle(batch, unit, "one", [a_result()], [])
+    far = AT + timedelta(days=1)
+    assert not store.lease(batch, unit, Lease("two", far + MINUTE, 2), far)
+    assert not store.settle_free(batch, unit, [a_result(output={"other": 1})], far)
+    assert not store.settle(batch, unit, "two", [a_result(output={"other": 1})], [])
+    assert store.chunk(batch, 0).results()[0].output == {"n": 0}
+
+
+def test_a_free_unit_is_settled_without_a_lease_and_an_expired_one_too(
+    store: BatchStore, stored: Callable[..., Batch]
+) -> None:
+    batch = stored()
+    failed = Result(index=0, finished_at=AT, attempts=0, error=CANCELLED)
+    assert store.settle_free(batch, batch.cut.unit(0), [failed], AT)
+    store.lease(batch, batch.cut.unit(1), a_lease("one"), AT)
+    assert store.settle_free(batch, batch.cut.unit(1), [replace(failed, index=10)], AT + timedelta(seconds=75))
+    assert not store.settle(batch, batch.cut.unit(1), "one", [a_result(10)], [])
+    assert store.chunk(batch, 0).results()[0].error == CANCELLED
+
+
+def test_what_a_slice_defers_is_read_back_and_given_back_again(
+    store: BatchStore, stored: Callable[..., Batch]
+) -> None:
+    batch = stored()
+    first = Deferral(index=3, attempts=1, not_before=AT + MINUTE, error=CRASHED)
+    store.lease(batch, batch.cut.unit(0), a_lease("one"), AT)
+    store.settle(batch, batch.cut.unit(0), "one", [a_result(0)], [first])
+    state = store.chunk(batch, 0)
+    assert state.deferrals() == {3: first}
+    single = batch.cut.single(3)
+    assert store.lease(batch, single, a_lease("two", attempt=2), AT)
+    second = replace(first, attempts=2, not_before=AT + 2 * MINUTE)
+    assert store.give_back(batch, single, "two", second)
+    assert not store.give_back(batch, single, "three", second)
+    state = store.chunk(batch, 0)
+    assert state.deferrals() == {3: second}
+    assert state.units[single.number].lease is None
+    assert store.lease(batch, single, a_lease("four", attempt=3), AT)
+    assert store.settle(batch, single, "four", [a_result(3)], [])
+    assert set(store.chunk(batch, 0).results()) == {0, 3}
+
+
+def test_a_request_repeated_because_its_answer_was_lost_succeeds(
+    store: BatchStore, stored: Callable[..., Batch]
+) -> None:
+    batch = stored()
+    assert store.lease(batch, batch.cut.unit(0), a_lease("one"), AT)
+    assert store.lease(batch, batch.cut.unit(0), a_lease("one"), AT)
+
+
+# ── counts ──
+
+
+def test_a_unit_is_counted_once(store: BatchStore, stored: Callable[..., Batch]) -> None:
+    batch = stored()
+    counted = store.count(batch, [Tally(0, 9, 1)])
+    assert (counted.succeeded, counted.failed, counted.remaining, counted.counted) == (9, 1, 10, {0})
+    with pytest.raises(AlreadyCounted):
+        store.count(batch, [Tally(0, 9, 1)])
+    with pytest.raises(AlreadyCounted):
+        store.count(batch, [Tally(1, 10, 0), Tally(0, 9, 1)])
+    assert store.get(batch.ref) == counted
+
+
+def test_many_units_are_counted_at_once(store: BatchStore, stored: Callable[..., Batch]) -> None:
+    batch = stored(a_batch(cut=Cut(1000, 100, 10)))
+    counted = store.count(batch, [Tally(unit, 10, 0) for unit in range(110)][:100])
+    assert counted.remaining == 0
+
+
+# ── stop and close ──
+
+
+def test_a_cancel_moves_to_cancelling_once(store: BatchStore, stored: Callable[..., Batch]) -> None:
+    batch = stored()
+    stopped = store.stop(batch.ref, StopCause.CANCELLED, None, AT)
+    assert stopped is not None
+    assert (stopped.status, stopped.stop) == (BatchStatus.CANCELLING, StopCause.CANCELLED)
+    assert store.stop(batch.ref, StopCause.CANCELLED, None, AT) is None
+    assert store.stop(batch.ref, StopCause.FAILED, "x", AT) is None
+
+
+def test_a_failure_keeps_its_reason_and_a_deadline_yields_to_a_cancel(
+    store: BatchStore, stored: Callable[..., Batch]
+) -> None:
+    failed = stored()
+    stopped = store.stop(failed.ref, StopCause.FAILED, "the reason", AT)
+    assert stopped is not None
+    assert (stopped.status, stopped.reason) == (BatchStatus.IN_PROGRESS, "the reason")
+    expired = stored()
+    assert store.stop(expired.ref, StopCause.EXPIRED, None, AT) is not None
+    assert store.stop(expired.ref, StopCause.CANCELLED, None, AT) is not None
+
+
+def test_a_batch_with_nothing_left_can_no_longer_be_stopped(store: BatchStore, stored: Callable[..., Batch]) -> None:
+    batch = stored(a_batch(total=1))
+    store.count(batch, [Tally(0, 1, 0)])
+    assert store.stop(batch.ref, StopCause.CANCELLED, None, AT) is None
+
+
+def test_a_batch_closes_once_with_its_delivery(stores: Stores, stored: Callable[..., Batch]) -> None:
+    store = stores.batches
+    batch = stored(a_batch(total=1, webhook=a_webhook()))
+    delivery = announce(batch, BatchStatus.COMPLETED, AT)
+    assert delivery is not None
+    assert not store.close(batch, BatchStatus.COMPLETED, AT, delivery)
+    assert stores.deliveries.get("acme", delivery.id) is None
+    batch = store.count(batch, [Tally(0, 1, 0)])
+    assert store.close(batch, BatchStatus.COMPLETED, AT, delivery)
+    assert not store.close(batch, BatchStatus.COMPLETED, AT + MINUTE, delivery)
+    closed = store.get(batch.ref)
+    assert closed is not None
+    assert (closed.status, closed.completed_at, closed.cancelled_at) == (BatchStatus.COMPLETED, AT, None)
+    assert stores.deliveries.get("acme", delivery.id) == delivery
+
+
+def test_a_cancelled_batch_says_when(store: BatchStore, stored: Callable[..., Batch]) -> None:
+    batch = stored(a_batch(total=1))
+    store.stop(batch.ref, StopCause.CANCELLED, None, AT)
+    batch = store.count(batch, [Tally(0, 0, 1)])
+    assert store.close(batch, BatchStatus.CANCELLED, AT + MINUTE, None)
+    closed = store.get(batch.ref)
+    assert closed is not None
+    assert (closed.completed_at, closed.cancelled_at) == (None, AT + MINUTE)
+
+
+# ── the sweeper's index ──
+
+
+def test_open_batches_are_due_until_they_close(store: BatchStore, stored: Callable[..., Batch]) -> None:
+    batch, other = stored(a_batch(total=1)), stored(a_batch(total=1))
+    assert store.due(AT, 10) == []
+    assert set(store.due(AT + MINUTE, 10)) == {batch.ref, other.ref}
+    assert len(store.due(AT + MINUTE, 1)) == 1
+    store.checked(batch, AT + 2 * MINUTE, 3)
+    assert store.due(AT + MINUTE, 10) == [other.ref]
+    looked = store.get(batch.ref)
+    assert looked is not None
+    assert looked.checks == 3
+    counted = store.count(batch, [Tally(0, 1, 0)])
+    store.close(counted, BatchStatus.COMPLETED, AT, None)
+    store.checked(counted, AT + 2 * MINUTE, 0)
+    assert store.due(AT + 5 * MINUTE, 10) == [other.ref]
