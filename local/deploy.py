@@ -17,9 +17,9 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from batchwork.adapters import aws
 from samtranslator.yaml_helper import yaml_parse
 
+from batchwork.adapters import aws
 from local.stack import ROOT
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _zip_layer(folder: Path) -> bytes:
 
 
 def _cache_name(name: Path) -> str:
-    import importlib.util  # noqa: PLC0415 -- only for the tag of this interpreter
+    import importlib.util
 
     return importlib.util.cache_from_source(str(name))
 
@@ -123,16 +123,19 @@ def _wait(cloudformation: CloudFormationClient) -> dict[str, str]:
         if stack["StackStatus"] == "CREATE_COMPLETE":
             return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
         if stack["StackStatus"] != "CREATE_IN_PROGRESS" or time.monotonic() > until:
-            raise RuntimeError(f"template.yaml was not deployed: {stack['StackStatus']}, {stack.get('StackStatusReason')}")
+            raise RuntimeError(
+                f"template.yaml was not deployed: {stack['StackStatus']}, {stack.get('StackStatusReason')}"
+            )
         time.sleep(0.05)
 
 
 def _restore_api(api_id: str, properties: dict[str, Any]) -> None:
     """Set what ministack's import of the API definition drops: binary media types and gateway responses."""
     gateway = aws.client("apigateway")
+    # Amazon's form would be one "add" for each type; ministack takes the list whole.
+    types = [kind.replace("~1", "/") for kind in properties["BinaryMediaTypes"]]
     gateway.update_rest_api(
-        restApiId=api_id,
-        patchOperations=[{"op": "add", "path": f"/binaryMediaTypes/{kind}"} for kind in properties["BinaryMediaTypes"]],
+        restApiId=api_id, patchOperations=[{"op": "replace", "path": "/binaryMediaTypes", "value": types}]
     )
     for kind, response in properties["GatewayResponses"].items():
         headers = response.get("ResponseParameters", {}).get("Headers", {})

@@ -21,7 +21,7 @@ from local.fair_queue import Message, Turns
 
 def make_queues_fair() -> None:
     """Replace the receive of ministack's standard queues; FIFO queues keep theirs."""
-    from ministack.services import sqs  # noqa: PLC0415 -- reads its environment when imported
+    from ministack.services import sqs
 
     first_come = sqs._collect_msgs  # noqa: SLF001 -- the one place where ministack chooses
     turns: defaultdict[str, Turns] = defaultdict(Turns)
@@ -56,7 +56,7 @@ def main() -> None:
     """Serve until told to stop."""
     threading.Thread(target=_end_with_starter, name="starter-watch", daemon=True).start()
     make_queues_fair()
-    from ministack.app import main as serve  # noqa: PLC0415 -- reads its environment when imported
+    from ministack.app import main as serve
 
     sys.argv = ["ministack"]
     serve()

@@ -121,8 +121,8 @@ def serve(directory: Path, port: int, host: str, *, iam: bool, stop: threading.E
     with emulator(directory, port, host, iam=iam) as aws_here:
         stack.point_at(aws_here.endpoint)
         # Both build AWS clients, which read the environment that was set just now.
-        from local.deploy import deploy  # noqa: PLC0415 -- see above
-        from local.seed import seed  # noqa: PLC0415 -- see above
+        from local.deploy import deploy
+        from local.seed import seed
 
         outputs = deploy(aws_here.endpoint)
         base_url = f"{aws_here.endpoint}/_aws/execute-api/{outputs['ApiId']}/live"
@@ -138,7 +138,10 @@ def serve(directory: Path, port: int, host: str, *, iam: bool, stop: threading.E
             directory,
         )
         try:
-            print(f"Batchwork answers at {base_url}\nKeys and ids: {directory / 'stack.json'}\nCtrl-C stops it.", flush=True)
+            print(
+                f"Batchwork answers at {base_url}\nKeys and ids: {directory / 'stack.json'}\nCtrl-C stops it.",
+                flush=True,
+            )
             while not stop.wait(0.5):
                 aws_here.check()
         finally:
@@ -149,7 +152,9 @@ def main() -> None:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--directory", type=Path, default=stack.DIRECTORY, help="where stack.json and the log go")
-    parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 0), help="default: $PORT or a free one")
+    parser.add_argument(
+        "--port", type=int, default=int(os.environ.get("PORT") or 0), help="default: $PORT or a free one"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--no-iam", action="store_true", help="take any credentials (for sam local)")
     options = parser.parse_args()

@@ -54,7 +54,7 @@ class Fuse:
         self.at, self.after = at, after
         self.calls = 0
         self.dead = False
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
 
     def burn(self, call: Callable[[], Any]) -> Any:
         with self._lock:
@@ -62,14 +62,13 @@ class Fuse:
                 raise Died
             self.calls += 1
             fatal = self.calls == self.at
-            if fatal and not self.after:
-                self.dead = True
-                raise Died
-            answer = call()
-            if fatal:
-                self.dead = True
-                raise Died
-            return answer
+            self.dead = fatal
+        if fatal and not self.after:
+            raise Died
+        answer = call()
+        if fatal or self.dead:
+            raise Died
+        return answer
 
 
 class EchoProcessor:

@@ -7,7 +7,6 @@ from typing import Any
 from batchwork.adapters.clock import SystemClock
 from batchwork.adapters.dynamodb.batches import DynamoBatches
 from batchwork.adapters.packing import Packer
-from batchwork.adapters.s3 import S3Blobs
 from batchwork.adapters.sqs import SqsDeliveryQueue
 from batchwork.domain.batch import BatchRef
 from batchwork.edge import settings, telemetry
@@ -18,7 +17,7 @@ log = telemetry.logger("completion")
 complete = Complete(
     batches=DynamoBatches(
         settings.text("TABLE_NAME"),
-        Packer(lambda: S3Blobs(settings.text("BUCKET_NAME"))),
+        Packer.in_bucket(settings.text("BUCKET_NAME")),
         settings.days("RETENTION_DAYS", 30),
     ),
     deliveries=SqsDeliveryQueue(settings.text("DELIVERY_QUEUE_URL")),

@@ -8,7 +8,6 @@ from batchwork.adapters.clock import SystemClock
 from batchwork.adapters.dynamodb.batches import DynamoBatches
 from batchwork.adapters.dynamodb.deliveries import DynamoDeliveries
 from batchwork.adapters.packing import Packer
-from batchwork.adapters.s3 import S3Blobs
 from batchwork.adapters.sqs import SqsDeliveryQueue, SqsWorkQueue
 from batchwork.edge import settings, telemetry
 from batchwork.families.messages import events
@@ -19,7 +18,7 @@ log = telemetry.logger("sweeper")
 clock = SystemClock()
 table = settings.text("TABLE_NAME")
 retention = settings.days("RETENTION_DAYS", 30)
-batches = DynamoBatches(table, Packer(lambda: S3Blobs(settings.text("BUCKET_NAME"))), retention)
+batches = DynamoBatches(table, Packer.in_bucket(settings.text("BUCKET_NAME")), retention)
 delivery_queue = SqsDeliveryQueue(settings.text("DELIVERY_QUEUE_URL"))
 sweep = Sweep(
     batches=batches,

@@ -85,13 +85,11 @@ class Broken:
 
 
 def answered(code: str, status: int) -> ClientError:
-    return ClientError(
-        {
-            "Error": {"Code": code, "Message": "arn:aws:iam::123456789012:role/x"},
-            "ResponseMetadata": {"HTTPStatusCode": status},
-        },  # type: ignore[typeddict-item]
-        "GetParameter",
-    )
+    response: Any = {
+        "Error": {"Code": code, "Message": "arn:aws:iam::123456789012:role/x"},
+        "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": {}},
+    }
+    return ClientError(response, "GetParameter")
 
 
 @pytest.mark.parametrize(

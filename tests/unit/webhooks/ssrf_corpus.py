@@ -125,7 +125,7 @@ REFUSED_AT_SUBMIT = [
     "https://%31%32%37.0.0.1/",
     "https://1.2.3.4.5/",
     "https://256.1.1.1/",
-    "https://1.2.3.0x/x",
+    "https://1.2.3.08/",
     "https://example.com:0/",
     "https://example.com:99999/",
     "https://example.com:port/",
@@ -168,7 +168,7 @@ REFUSED_ANSWERS = [
     ("100.64.1.1", "a shared (carrier-grade NAT) address"),
     ("198.18.0.1", "a benchmarking address"),
     ("224.0.0.251", "a multicast address"),
-    ("0.0.0.0", "an unspecified address"),  # noqa: S104 -- an answer, not a bind
+    ("0.0.0.0", "an unspecified address"),
     ("255.255.255.255", "a reserved address"),
     ("::1", "a loopback address"),
     ("::", "an unspecified address"),

@@ -3,10 +3,11 @@ from __future__ import annotations
 from ipaddress import IPv4Address, ip_address
 
 import pytest
-from batchwork.domain.address import check_url, parse, refused
 from hypothesis import given
 from hypothesis import strategies as st
 from unit.webhooks.ssrf_corpus import ALLOWED_AT_SUBMIT, REFUSED_ANSWERS, REFUSED_AT_SUBMIT
+
+from batchwork.domain.address import check_url, parse, refused
 
 
 def test_the_corpus_is_large_and_has_no_doubles() -> None:
@@ -51,7 +52,9 @@ def test_plain_http_to_loopback_passes_only_when_loopback_is_allowed(url: str) -
     assert check_url(url, allow_loopback=True) is None
 
 
-@pytest.mark.parametrize("url", ["http://example.com/", "http://10.0.0.1/", "https://169.254.169.254/", "https://db.internal/"])
+@pytest.mark.parametrize(
+    "url", ["http://example.com/", "http://10.0.0.1/", "https://169.254.169.254/", "https://db.internal/"]
+)
 def test_allowing_loopback_allows_nothing_else(url: str) -> None:
     assert check_url(url, allow_loopback=True)
 

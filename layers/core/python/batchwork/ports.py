@@ -6,19 +6,20 @@ A method that closes a race names the race.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from batchwork.domain.agent import Agent, AgentVersion, ProviderChoice
-from batchwork.domain.batch import Batch, BatchRef, BatchStatus, StopCause
-from batchwork.domain.chat import Chat, StoredFile, Turn
-from batchwork.domain.chunk import Unit
-from batchwork.domain.item import Deferral, Item, Json, Outcome, Result
-from batchwork.domain.lease import ChunkState, Lease
-from batchwork.domain.webhook import Attempt, Delivery, DeliveryStatus
-from batchwork.domain.workspace import ApiKey, Workspace
+if TYPE_CHECKING:
+    from batchwork.domain.agent import Agent, AgentVersion, ProviderChoice
+    from batchwork.domain.batch import Batch, BatchRef, BatchStatus, StopCause
+    from batchwork.domain.chat import Chat, StoredFile, Turn
+    from batchwork.domain.chunk import Unit
+    from batchwork.domain.item import Deferral, Item, Json, Outcome, Result
+    from batchwork.domain.lease import ChunkState, Lease
+    from batchwork.domain.webhook import Attempt, Delivery, DeliveryStatus
+    from batchwork.domain.workspace import ApiKey, Workspace
 
 T = TypeVar("T")
 
@@ -279,7 +280,11 @@ class Provider(Protocol):
         """
 
 
-Providers = Callable[[ProviderChoice], Provider]
+class Providers(Protocol):
+    """Opens the provider that an agent version chose."""
+
+    def __call__(self, choice: ProviderChoice) -> Provider:
+        """Return the provider, the same one for the same choice."""
 
 
 class SecretStore(Protocol):

@@ -245,9 +245,9 @@ def _told(exc: OSError | HTTPException, deadline: Deadline) -> OSError:
         case TimeoutError():
             told = deadline.passed()
         case ssl.SSLCertVerificationError():
-            told = ssl.SSLError(f"TLS: certificate not accepted: {exc.verify_message}")
+            told = ConnectionError(f"TLS: certificate not accepted: {exc.verify_message}")
         case ssl.SSLError():
-            told = ssl.SSLError(f"TLS: {(exc.reason or 'handshake failed').lower().replace('_', ' ')}")
+            told = ConnectionError(f"TLS: {(exc.reason or 'handshake failed').lower().replace('_', ' ')}")
         case socket.gaierror():
             told = OSError("name not resolved")
         case ConnectionRefusedError():

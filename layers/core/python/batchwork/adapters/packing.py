@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Protocol
 
 INLINE_LIMIT = 300_000
@@ -40,6 +41,18 @@ class Packer:
 
     def __init__(self, blobs: Callable[[], Blobs]) -> None:
         self._blobs = blobs
+
+    @classmethod
+    def in_bucket(cls, bucket: str) -> Packer:
+        """Return a packer that spills to a bucket; S3's client is made at the first spill, not at every cold start."""
+
+        @cache
+        def blobs() -> Blobs:
+            from batchwork.adapters.s3 import S3Blobs
+
+            return S3Blobs(bucket)
+
+        return cls(blobs)
 
     def write(self, value: Any, key: str) -> dict[str, bytes | str]:
         """Return the row attributes that hold a value: `packed`, or `spilled` with the blob's key."""

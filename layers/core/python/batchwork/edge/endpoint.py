@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -56,7 +55,7 @@ def endpoint(
             line["error"] = exc.code
             response = envelope.error(exc, request)
         except Exception as exc:  # noqa: BLE001 -- the client gets an envelope, the log line what went wrong
-            line |= _unexpected(exc)
+            line |= telemetry.traits(exc)
             response = envelope.error(exc, request)
         line["status"] = response.status
         line["duration_ms"] = round((time.perf_counter() - started) * 1000, 1)
@@ -76,21 +75,3 @@ def endpoint(
         return route(request, caller)
 
     return handler
-
-
-def _unexpected(exc: BaseException) -> dict[str, Any]:
-    """Return what a log may tell of an unexpected error: types and places; its message may quote content."""
-    causes: list[str] = []
-    cause = exc.__cause__ or exc.__context__
-    while cause is not None and len(causes) < 5:
-        causes.append(type(cause).__qualname__)
-        cause = cause.__cause__ or cause.__context__
-    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(exc.__traceback__)]
-    told: dict[str, Any] = {"error": "unexpected", "exception": type(exc).__qualname__, "frames": frames[-20:]}
-    if causes:
-        told["causes"] = causes
-    refusal = getattr(exc, "response", None)
-    if isinstance(refusal, dict):  # botocore's ClientError: AWS's code says most, and quotes nothing
-        told["aws_error"] = str((refusal.get("Error") or {}).get("Code"))
-        told["aws_operation"] = str(getattr(exc, "operation_name", ""))
-    return told

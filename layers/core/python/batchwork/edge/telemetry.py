@@ -1,45 +1,120 @@
 """Logs and metrics: one structured line an invocation, metrics in embedded metric format (CloudWatch).
 
 Nothing of a request's or an item's content is ever logged: ids, counts, codes and durations only.
+Written on the standard library: importing anything of Powertools imports its logger, metrics and tracer together,
+forty modules that every cold start would pay for. Lines have its form and its variables.
 """
 
 from __future__ import annotations
 
+import json
+import logging
+import sys
+import time
 import traceback
 from collections.abc import Callable
+from typing import Any
 
-from aws_lambda_powertools.logging import Logger
-from aws_lambda_powertools.metrics import Metrics, MetricUnit
+from batchwork.edge import settings
 
 NAMESPACE = "Batchwork"
+COUNT = "Count"
+
+#: What every record carries; the rest of a record is what its caller added.
+_STANDARD = {*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName"}
 
 
-def logger(service: str) -> Logger:
+class _Lines(logging.Handler):
+    """Writes each record as one line of JSON to what is standard output at that moment."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
+    def emit(self, record: logging.LogRecord) -> None:
+        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        told = {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
+        line = {
+            "level": record.levelname,
+            "timestamp": f"{at}.{int(record.msecs):03d}Z",
+            "service": self._service,
+            "message": record.getMessage(),
+            **told,
+        }
+        sys.stdout.write(json.dumps(line, default=str) + "\n")
+
+
+def logger(service: str) -> logging.Logger:
     """Return the function's logger; its level is POWERTOOLS_LOG_LEVEL."""
-    return Logger(service=service, utc=True)
+    named = logging.getLogger(f"batchwork.{service}")
+    named.setLevel(settings.text("POWERTOOLS_LOG_LEVEL", "INFO"))
+    named.propagate = False
+    named.handlers = [_Lines(service)]
+    return named
+
+
+class Metrics:
+    """Counts of one invocation, written as one line that CloudWatch turns into metrics.
+
+    The line's form is the embedded metric format; its one dimension is the service.
+    """
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._values: dict[str, tuple[str, list[float]]] = {}
+
+    def add_metric(self, name: str, unit: str, value: float) -> None:
+        """Add a value. unit: one of CloudWatch's, such as ``Count``."""
+        self._values.setdefault(name, (unit, []))[1].append(value)
+
+    def flush_metrics(self) -> None:
+        """Write what was added since the last flush, if anything."""
+        values, self._values = self._values, {}
+        if not values:
+            return
+        definition: dict[str, Any] = {
+            "Namespace": NAMESPACE,
+            "Dimensions": [["service"]],
+            "Metrics": [{"Name": name, "Unit": unit} for name, (unit, _) in values.items()],
+        }
+        line = {
+            "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [definition]},
+            "service": self._service,
+            **{name: added for name, (_, added) in values.items()},
+        }
+        sys.stdout.write(json.dumps(line) + "\n")
 
 
 def metrics(service: str) -> Metrics:
     """Return the function's metrics, in the namespace that the template's alarms watch."""
-    return Metrics(namespace=NAMESPACE, service=service)
+    return Metrics(service)
 
 
-COUNT = MetricUnit.Count
-
-
-def unexpected(log: Logger) -> Callable[[Exception], None]:
+def unexpected(log: logging.Logger) -> Callable[[Exception], None]:
     """Return what reports an error that nothing planned for: type and place, never its text, which may hold content."""
 
     def report(exc: Exception) -> None:
-        frames = traceback.extract_tb(exc.__traceback__)
-        log.error(
-            "unexpected",
-            extra={
-                "error": type(exc).__name__,
-                # botocore's ClientError: AWS's own code, which holds no content
-                "code": getattr(exc, "response", {}).get("Error", {}).get("Code"),
-                "at": [f"{f.filename.split('/')[-1]}:{f.lineno}" for f in frames[-6:]],
-            },
-        )
+        log.error("unexpected", extra=traits(exc))
 
     return report
+
+
+def traits(exc: BaseException) -> dict[str, Any]:
+    """Return what a log may tell of an error: types, places, and AWS's own code, none of which quotes content."""
+    causes: list[str] = []
+    cause = exc.__cause__ or exc.__context__
+    while cause is not None and len(causes) < 5:
+        causes.append(type(cause).__name__)
+        cause = cause.__cause__ or cause.__context__
+    frames = traceback.extract_tb(exc.__traceback__)
+    told: dict[str, Any] = {
+        "error": type(exc).__name__,
+        "at": [f"{'/'.join(frame.filename.split('/')[-2:])}:{frame.lineno}" for frame in frames[-12:]],
+    }
+    if causes:
+        told["causes"] = causes
+    refusal = getattr(exc, "response", None)
+    if isinstance(refusal, dict):  # botocore's ClientError
+        told["code"] = (refusal.get("Error") or {}).get("Code")
+        told["operation"] = getattr(exc, "operation_name", None)
+    return told

@@ -33,7 +33,7 @@ class Complete:
         if batch is None or batch.remaining:
             return None
         now = self.clock.now()
-        status = batch.status if batch.ended else ENDS[batch.stop]
+        status = ENDS[batch.stop]
         delivery = self.announce[batch.family](batch, status, now)
         if not batch.ended:
             self.batches.close(batch, status, now, delivery)

@@ -94,9 +94,7 @@ def _list_pk(workspace_id: str) -> str:
 class DynamoDeliveries:
     """ports.DeliveryStore. retention: how long a row that `put` stores is kept, None for ever."""
 
-    def __init__(
-        self, table: str, retention: timedelta | None = None, dynamodb: DynamoDBClient | None = None
-    ) -> None:
+    def __init__(self, table: str, retention: timedelta | None = None, dynamodb: DynamoDBClient | None = None) -> None:
         self._table = table
         self._retention = retention
         self._dynamodb: DynamoDBClient = dynamodb or aws.client("dynamodb")

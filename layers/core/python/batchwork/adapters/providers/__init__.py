@@ -36,6 +36,9 @@ def providers(egress: Callable[[], Egress], secrets: Callable[[], SecretStore]) 
         raise failed(f"The agent's provider {kind!r} is not known")
 
     def chosen(choice: ProviderChoice) -> Provider:
-        return bench(choice.type)(choice)
+        try:
+            return bench(choice.type)(choice)
+        except KeyError as exc:
+            raise failed(f"The agent's provider {choice.type!r} lacks the setting {exc}") from exc
 
     return chosen

@@ -28,13 +28,14 @@ class Bedrock:
     """A model on Amazon Bedrock. settings: model, region?, max_tokens?, temperature?."""
 
     def __init__(self, choice: ProviderChoice, client: BedrockRuntimeClient | None = None) -> None:
+        self._model: str = choice.settings["model"]
         self._settings = choice.settings
         self._client = client
 
     def answer(self, prompt: Prompt, timeout: timedelta, token: str) -> Reply:  # noqa: ARG002 -- Converse takes no token
         """Answer through Converse. Raises ProviderFailed."""
         request: dict[str, Any] = {
-            "modelId": self._settings["model"],
+            "modelId": self._model,
             "messages": [{"role": role, "content": [{"text": text}]} for role, text in dialogue(prompt)],
         }
         if system := system_text(prompt):
@@ -60,7 +61,7 @@ class Bedrock:
         if not text:
             raise failed(f"{_SERVICE} answered without text (stop reason {answer.get('stopReason', 'unknown')})")
         usage = answer.get("usage", {})
-        return Reply(text, self._settings["model"], usage.get("inputTokens", 0), usage.get("outputTokens", 0))
+        return Reply(text, self._model, usage.get("inputTokens", 0), usage.get("outputTokens", 0))
 
 
 def client_for(region: str | None, timeout: timedelta) -> BedrockRuntimeClient:
@@ -74,7 +75,7 @@ def client_for(region: str | None, timeout: timedelta) -> BedrockRuntimeClient:
         client: BedrockRuntimeClient = aws.client(
             "bedrock-runtime",
             read_timeout=seconds,
-            retries={"total_max_attempts": 1},
+            retries={"mode": "standard", "total_max_attempts": 1},
             **({"region_name": region} if region else {}),
         )
         return client

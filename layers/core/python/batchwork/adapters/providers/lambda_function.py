@@ -69,7 +69,7 @@ class LambdaFunction:
             model = answer.get("model") or "lambda"
             prompt_tokens, completion_tokens = _tokens(answer)
             tool_calls = tuple(_tool_call(call) for call in answer.get("tool_calls") or ())
-        except (ValueError, KeyError, TypeError, AttributeError) as exc:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as exc:
             raise failed("The agent's Lambda function did not answer {text, ...}") from exc
         if not isinstance(text, str) or not isinstance(model, str):
             raise failed("The agent's Lambda function did not answer {text, ...}")
@@ -96,7 +96,7 @@ def _function_failed(content: bytes) -> Exception:
     try:
         told = json.loads(content)
         kind, text = str(told.get("errorType", "")), str(told.get("errorMessage", ""))
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         kind, text = "", ""
     # Lambda reports its timeout as Sandbox.Timedout since 2024, before that only in the message
     timed_out = kind == "Sandbox.Timedout" or "Task timed out" in text
@@ -112,7 +112,9 @@ def client_for(timeout: timedelta) -> LambdaClient:
     seconds = max(1, math.ceil(timeout.total_seconds()))
 
     def make() -> LambdaClient:
-        client: LambdaClient = aws.client("lambda", read_timeout=seconds, retries={"total_max_attempts": 1})
+        client: LambdaClient = aws.client(
+            "lambda", read_timeout=seconds, retries={"mode": "standard", "total_max_attempts": 1}
+        )
         return client
 
     return _clients.get(seconds, make)

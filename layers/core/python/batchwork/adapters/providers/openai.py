@@ -27,13 +27,15 @@ class OpenAI:
     """A chat completions endpoint. settings: base_url, model, key_ref?, max_tokens?, temperature?."""
 
     def __init__(self, choice: ProviderChoice, egress: Egress, secrets: Callable[[], SecretStore]) -> None:
+        self._model: str = choice.settings["model"]
+        self._base_url: str = choice.settings["base_url"].rstrip("/")
         self._settings = choice.settings
         self._egress = egress
         self._secrets = secrets
 
     def answer(self, prompt: Prompt, timeout: timedelta, token: str) -> Reply:
         """Answer through POST {base_url}/chat/completions. Raises ProviderFailed."""
-        url = f"{self._settings['base_url'].rstrip('/')}/chat/completions"
+        url = f"{self._base_url}/chat/completions"
         headers = {"Content-Type": "application/json", "Accept": "application/json", "Idempotency-Key": token}
         if reference := self._settings.get("key_ref"):
             headers["Authorization"] = f"Bearer {self._secrets().get(reference).strip()}"
@@ -57,7 +59,7 @@ class OpenAI:
         if system := system_text(prompt):
             messages.insert(0, {"role": "system", "content": system})
         wanted = {
-            "model": self._settings["model"],
+            "model": self._model,
             "messages": messages,
             "max_tokens": self._settings.get("max_tokens"),
             "temperature": self._settings.get("temperature"),
@@ -71,8 +73,8 @@ class OpenAI:
             text = _text_of(answer["choices"][0]["message"])
             usage = answer.get("usage") or {}
             prompt_tokens, completion_tokens = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
-            model = answer.get("model") or self._settings["model"]
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as exc:
+            model = answer.get("model") or self._model
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as exc:
             raise failed("The model endpoint's answer is not a chat completion") from exc
         if not isinstance(model, str) or not isinstance(prompt_tokens, int) or not isinstance(completion_tokens, int):
             raise failed("The model endpoint's answer is not a chat completion")
@@ -96,6 +98,6 @@ def _name_of(answer: Answer) -> str:
     try:
         error = json.loads(answer.body)["error"]
         name = error.get("code") or error.get("type")
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return ""
     return f" ({name})" if isinstance(name, str) and _NAME.fullmatch(name) else ""

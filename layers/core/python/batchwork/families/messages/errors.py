@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from batchwork.domain import errors
-from batchwork.domain.errors import AgentNotPublished, BatchworkError, InvalidRequest
+from batchwork.domain.errors import AgentNotPublished, BatchworkError, InvalidRequest, ProviderFailed
 from batchwork.domain.item import Json
 from batchwork.edge.http import Request, Response
 
@@ -28,6 +30,7 @@ TABLE: dict[type[BatchworkError], tuple[int, int]] = {
     errors.Conflict: (409, BAD_REQUEST),
     errors.NotCancellable: (400, BAD_REQUEST),
     errors.EgressRefused: (400, BAD_REQUEST),
+    errors.UnreadableDocument: (400, BAD_REQUEST),
     errors.ProviderFailed: (500, SERVER_ERROR),
     errors.EngineFailed: (500, SERVER_ERROR),
     errors.LeaseLost: (500, SERVER_ERROR),
@@ -43,11 +46,24 @@ class MessagesEnvelope:
 
     def error(self, exc: Exception, request: Request) -> Response:
         """Return the answer to an error; a server error names the request, and nothing of what went wrong."""
+        if isinstance(exc, ProviderFailed):
+            return _provider_failed(exc)
         status, code = TABLE.get(type(exc), UNEXPECTED) if isinstance(exc, BatchworkError) else UNEXPECTED
         if isinstance(exc, InvalidRequest) and any(problem.structural for problem in exc.problems):
             status = 422
         message = f"Internal server error (request {request.request_id})" if status >= 500 else str(exc)
         return Response(status, {"data": _details(exc), "message": message, "error_code": code})
+
+
+def _provider_failed(exc: ProviderFailed) -> Response:
+    """Return the answer to a chat message that its provider did not answer; a reason quotes nothing (ports.Provider).
+
+    503 where asking again may help, with the wait that the provider asked for.
+    """
+    wait = exc.facts.get("retry_after")
+    headers = {} if wait is None else {"Retry-After": str(max(1, ceil(wait.total_seconds())))}
+    status = 503 if exc.facts.get("retryable") else 500
+    return Response(status, {"data": None, "message": str(exc), "error_code": SERVER_ERROR}, headers)
 
 
 def _details(exc: Exception) -> Json | None:

@@ -1,0 +1,77 @@
+"""``batchwork-admin key``: API keys."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime, timedelta
+
+from batchwork.adapters.clock import SystemClock
+from batchwork.adapters.dynamodb.identities import DynamoIdentities
+from batchwork.domain.item import Json
+from batchwork.domain.workspace import ApiKey
+from batchwork.use_cases.keys import EVERY_SCOPE, SCOPES, Keys
+from batchwork_admin.target import Target
+
+
+def add_commands(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verbs."""
+    create = verbs.add_parser("create", help="make a key; its text is shown now and never again")
+    create.add_argument("workspace", metavar="WORKSPACE_ID")
+    create.add_argument("--name", default="key")
+    create.add_argument(
+        "--scope",
+        action="append",
+        choices=(*SCOPES, EVERY_SCOPE, "none"),
+        help="may be given several times; default: every scope",
+    )
+    expiry = create.add_mutually_exclusive_group()
+    expiry.add_argument("--expires-at", type=_time, metavar="TIME", help="ISO 8601; default: never")
+    expiry.add_argument("--expires-in-days", type=int, metavar="DAYS")
+    create.set_defaults(run=_create)
+    listed = verbs.add_parser("list", help="list a workspace's keys")
+    listed.add_argument("workspace", metavar="WORKSPACE_ID")
+    listed.set_defaults(run=_list)
+    revoke = verbs.add_parser("revoke", help="refuse a key, within 15 seconds")
+    revoke.add_argument("workspace", metavar="WORKSPACE_ID")
+    revoke.add_argument("key", metavar="KEY_ID")
+    revoke.set_defaults(run=_revoke)
+
+
+def _keys(target: Target) -> Keys:
+    return Keys(DynamoIdentities(target.table), SystemClock())
+
+
+def _create(target: Target, options: argparse.Namespace) -> Json:
+    expires_at = options.expires_at
+    if options.expires_in_days is not None:
+        expires_at = SystemClock().now() + timedelta(days=options.expires_in_days)
+    scopes = set(options.scope or [EVERY_SCOPE]) - {"none"}
+    key, text = _keys(target).create(options.workspace, options.name, scopes, expires_at)
+    return {"api_key": text, **shown(key)}
+
+
+def _list(target: Target, options: argparse.Namespace) -> list[Json]:
+    return [shown(key) for key in _keys(target).list(options.workspace)]
+
+
+def _revoke(target: Target, options: argparse.Namespace) -> Json:
+    return shown(_keys(target).revoke(options.workspace, options.key))
+
+
+def _time(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def shown(key: ApiKey) -> Json:
+    """Return a key as it is printed: never its secret, nor the digest of it."""
+    return {
+        "key": key.id,
+        "prefix": key.public,
+        "workspace": key.workspace_id,
+        "name": key.name,
+        "scopes": sorted(key.scopes),
+        "created_at": key.created_at.isoformat(timespec="seconds"),
+        "expires_at": key.expires_at.isoformat(timespec="seconds") if key.expires_at else None,
+        "revoked_at": key.revoked_at.isoformat(timespec="seconds") if key.revoked_at else None,
+    }

@@ -1,0 +1,85 @@
+"""The routes of uploads (spec messages 3.5).
+
+What the spec leaves open is chosen here: an upload answers 200 as its sibling route does; `file_url` is a URL that
+answers GET without a key for an hour; files that do not fit into a request (about 4 MB) are announced and then posted
+straight to the bucket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from batchwork.domain.chat import StoredFile
+from batchwork.domain.errors import InvalidRequest, Problem
+from batchwork.domain.item import Json
+from batchwork.domain.workspace import Caller
+from batchwork.edge.http import Request, Response
+from batchwork.families.messages.chat_schemas import NewUpload
+from batchwork.families.messages.multipart import uploaded
+from batchwork.families.messages.presenters import answer
+from batchwork.families.messages.shapes import shaped
+from batchwork.use_cases.authenticate import require
+from batchwork.use_cases.files import MAX_UPLOAD, UPLOAD_WINDOW, Files
+
+CHAT, PERSISTENT = "chat", "persistent"
+
+
+@dataclass(frozen=True, slots=True)
+class FileRoutes:
+    """Every route of uploads."""
+
+    files: Files
+
+    def routes(self) -> Mapping[tuple[str, str], Callable[[Request, Caller], Response]]:
+        """Return the routes by (method, resource)."""
+        return {
+            ("POST", "/api/v1/chats/upload-file"): self.attach,
+            ("POST", "/api/v1/chats/upload-file/presigned"): self.announce,
+            ("POST", "/api/v1/external/files"): self.keep,
+        }
+
+    def attach(self, request: Request, caller: Caller) -> Response:
+        """Take a file that messages attach."""
+        require(caller, "chats:write")
+        return self._stored(request, caller, CHAT)
+
+    def keep(self, request: Request, caller: Caller) -> Response:
+        """Take a file that agents attach."""
+        require(caller, "agents:write")
+        scope = request.query.get("scope", PERSISTENT)
+        if scope not in {CHAT, PERSISTENT}:
+            raise InvalidRequest([Problem("scope", f"Input should be one of: {CHAT}, {PERSISTENT}", "enum")])
+        return self._stored(request, caller, scope)
+
+    def announce(self, request: Request, caller: Caller) -> Response:
+        """Prepare the upload of a large file."""
+        require(caller, "chats:write")
+        new = shaped(NewUpload, request)
+        announced = self.files.announce(caller.workspace.id, new.name, new.content_type, CHAT)
+        return answer(
+            {
+                "uuid": announced.file.id,
+                "url": announced.url,
+                "fields": announced.fields,
+                "expires_in": int(UPLOAD_WINDOW.total_seconds()),
+                "max_size": MAX_UPLOAD,
+            }
+        )
+
+    def _stored(self, request: Request, caller: Caller, scope: str) -> Response:
+        part = uploaded(request, "file")
+        file = self.files.upload(caller.workspace.id, part.name, part.content_type, part.content, scope)
+        return answer(file_object(file, self.files.url(file)))
+
+
+def file_object(file: StoredFile, url: str) -> Json:
+    """Return an uploaded file; its uuid is what attached_file_uuids and attachment_ids take."""
+    return {
+        "original_name": file.name,
+        "content_type": file.content_type,
+        "size": file.size,
+        "file_url": url,
+        "uuid": file.id,
+        "scope": file.scope,
+    }

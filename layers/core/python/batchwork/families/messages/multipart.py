@@ -1,0 +1,80 @@
+"""multipart/form-data (RFC 7578), as much of it as one uploaded file needs.
+
+The body is cut at its boundary here, and only the headers of each part go through the standard library's parser: that
+parser would follow multiparts within multiparts as deep as a client cares to nest them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.message import Message
+from email.parser import BytesHeaderParser
+
+from batchwork.domain.errors import InvalidRequest, Problem, UnsupportedMediaType
+from batchwork.edge.http import Request
+
+FORM = "multipart/form-data"
+#: Parts of a form beyond which nobody means well.
+MAX_PARTS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An uploaded file: its name without folders, the content type it declares, its bytes."""
+
+    name: str
+    content_type: str
+    content: bytes
+
+
+def uploaded(request: Request, field: str) -> Part:
+    """Return the file in a form's field.
+
+    Raises UnsupportedMediaType for a body that is no form, InvalidRequest for a form that cannot be read or has no file
+    in that field.
+    """
+    header = Message()
+    header["Content-Type"] = request.headers.get("content-type", "")
+    if header.get_content_type() != FORM:
+        received = request.headers.get("content-type", "").partition(";")[0].strip()
+        raise UnsupportedMediaType(expected=FORM, received=received[:80].encode("ascii", "replace").decode())
+    boundary = header.get_param("boundary")
+    if not isinstance(boundary, str) or not 1 <= len(boundary) <= 200 or not boundary.isascii():
+        raise _unreadable("the Content-Type names no boundary")
+    for part, content in _parts(request.body, boundary.encode()):
+        if part.get_param("name", header="content-disposition") == field:
+            name = _file_name(part)
+            if name is None:
+                raise InvalidRequest([Problem(field, "Must be a file, with a file name", "file_type")])
+            return Part(name, part.get("Content-Type", "").strip(), content)
+    raise InvalidRequest([Problem(field, "Field required", "missing")])
+
+
+def _parts(body: bytes, boundary: bytes) -> Iterator[tuple[Message, bytes]]:
+    # The first boundary may open the body; every other one stands on a line of its own.
+    _, *parts = (b"\r\n" + body).split(b"\r\n--" + boundary)
+    if len(parts) < 2 or not parts[-1].startswith(b"--"):
+        raise _unreadable("its last boundary is missing")
+    if len(parts) > MAX_PARTS:
+        raise _unreadable(f"it has more than {MAX_PARTS} parts")
+    for part in parts[:-1]:
+        padding, _, rest = part.partition(b"\r\n")
+        headers, separator, content = rest.partition(b"\r\n\r\n")
+        if padding.strip(b" \t") or not separator or len(headers) > 16_384:
+            raise _unreadable("a part has no headers")
+        yield BytesHeaderParser().parsebytes(headers), content
+
+
+def _file_name(part: Message) -> str | None:
+    name = part.get_filename()
+    if name is None:
+        return None
+    # Browsers and curl send UTF-8 as it is; the standard library hands such bytes over as surrogates.
+    name = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    name = "".join(letter for letter in name if letter.isprintable())
+    return name.replace("\\", "/").rpartition("/")[2].strip()[-255:] or "file"
+
+
+def _unreadable(reason: str) -> InvalidRequest:
+    return InvalidRequest([Problem("body", f"The form cannot be read: {reason}", "multipart")])

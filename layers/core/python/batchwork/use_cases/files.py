@@ -1,0 +1,117 @@
+"""Take files that messages and agents attach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from batchwork.domain.chat import StoredFile
+from batchwork.domain.errors import InvalidRequest, Problem
+from batchwork.domain.item import Json
+from batchwork.ports import Clock, FileStore
+
+#: Bytes of a presigned upload.
+MAX_UPLOAD = 100 * 1024 * 1024
+#: How long a presigned upload may take to begin.
+UPLOAD_WINDOW = timedelta(minutes=15)
+#: How long the URL of a file is good.
+URL_LIFE = timedelta(hours=1)
+
+PDF = "application/pdf"
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+_TEXTS = frozenset({"application/json", "application/xml", "application/xhtml+xml", "application/csv"})
+_GENERIC = frozenset({"", "application/octet-stream", "binary/octet-stream"})
+_BY_ENDING = {
+    "csv": "text/csv",
+    "docx": DOCX,
+    "htm": "text/html",
+    "html": "text/html",
+    "json": "application/json",
+    "md": "text/markdown",
+    "pdf": PDF,
+    "txt": "text/plain",
+    "xml": "application/xml",
+}
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A file to be uploaded: POST it to url as multipart form with the fields before the part ``file``."""
+
+    file: StoredFile
+    url: str
+    fields: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Store files whole, or let clients upload large ones straight to the bucket."""
+
+    files: FileStore
+    clock: Clock
+    new_id: Callable[[], str]
+
+    def upload(self, workspace_id: str, name: str, declared: str, content: bytes, scope: str) -> StoredFile:
+        """Store a file. Raises InvalidRequest for one that is empty, not supported, or not what it says it is."""
+        content_type, problems = _judged(name, declared, "file")
+        if not content:
+            problems = [*problems, Problem("file", "The file is empty", "empty", structural=False)]
+        elif not problems and not _says(content_type, content):
+            message = f"The content is not {content_type}"
+            problems = [Problem("file", message, "content_type_mismatch", structural=False)]
+        if problems:
+            raise InvalidRequest(problems)
+        file = self._file(workspace_id, name, content_type, scope, len(content))
+        self.files.put(file, content)
+        return file
+
+    def announce(self, workspace_id: str, name: str, declared: str, scope: str) -> Announced:
+        """Prepare a presigned upload. Its content is judged when it is read. Raises InvalidRequest."""
+        content_type, problems = _judged(name, declared, "content_type")
+        if problems:
+            raise InvalidRequest(problems)
+        file = self._file(workspace_id, name, content_type, scope, None)
+        return Announced(file, *self.files.announce(file, UPLOAD_WINDOW, MAX_UPLOAD))
+
+    def url(self, file: StoredFile) -> str:
+        """Return a URL that answers with the file's bytes for an hour."""
+        return self.files.url(file, URL_LIFE)
+
+    def _file(self, workspace_id: str, name: str, content_type: str, scope: str, size: int | None) -> StoredFile:
+        return StoredFile(
+            id=self.new_id(),
+            workspace_id=workspace_id,
+            name=name,
+            content_type=content_type,
+            scope=scope,
+            created_at=self.clock.now(),
+            size=size,
+        )
+
+
+def _judged(name: str, declared: str, place: str) -> tuple[str, list[Problem]]:
+    """Return the content type, by the name's ending where a client declared nothing of use, and what is wrong."""
+    content_type, _, parameters = declared.partition(";")
+    content_type = content_type.strip().lower()
+    if content_type in _GENERIC:
+        content_type = _BY_ENDING.get(name.rpartition(".")[2].lower(), "")
+    if content_type in {PDF, DOCX}:
+        return content_type, []
+    if content_type in _TEXTS or content_type.startswith("text/"):
+        # The charset is needed to read the text.
+        return "; ".join(filter(None, (content_type, parameters.strip()))), []
+    message = (
+        f"Files of type {content_type or 'unknown'} are not supported: text/*, csv, html, json, xml, pdf and docx are"
+    )
+    return content_type, [Problem(place, message, "unsupported_type", structural=False)]
+
+
+def _says(content_type: str, content: bytes) -> bool:
+    """Whether the content can be what its type says, by its first bytes; text holds no NUL unless it is UTF-16."""
+    if content_type == PDF:
+        return b"%PDF-" in content[:1024]
+    if content_type == DOCX:
+        return content.startswith(b"PK\x03\x04")
+    return not content.startswith((b"%PDF-", b"PK\x03\x04")) and (content.startswith(_UTF16) or b"\0" not in content)

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from contract.conftest import in_moto, table  # noqa: F401 -- fixtures
+from fakes.egress import Sent
+from fakes.receiver import Receiver, a_receiver
+from functions.loading import load_function
+from standardwebhooks import Webhook
+from unit.webhooks.deliveries import a_delivery, an_attempt
+from unit.webhooks.test_signature import verify_webhook
+
+from batchwork.adapters import aws
+from batchwork.adapters.dynamodb.deliveries import DynamoDeliveries
+from batchwork.domain.webhook import Delivery, DeliveryStatus
+
+ROOT = Path(__file__).parents[2]
+SECRET = "your-webhook-secret"
+
+
+@pytest.fixture
+def queue(table: str) -> str:  # noqa: F811 -- the fixture
+    return str(aws.client("sqs").create_queue(QueueName="deliveries")["QueueUrl"])
+
+
+@pytest.fixture
+def sender(table: str, queue: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:  # noqa: F811 -- the fixture
+    monkeypatch.setenv("TABLE_NAME", table)
+    monkeypatch.setenv("DELIVERY_QUEUE_URL", queue)
+    monkeypatch.setenv("ALLOW_LOOPBACK_EGRESS", "true")
+    return load_function("webhook_sender")
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with a_receiver() as running:
+        yield running
+
+
+def put(table: str, delivery: Delivery) -> Delivery:  # noqa: F811 -- a table's name
+    assert DynamoDeliveries(table).put(delivery)
+    return delivery
+
+
+def stored(table: str, delivery: Delivery) -> Delivery:  # noqa: F811 -- a table's name
+    found = DynamoDeliveries(table).get(delivery.workspace_id, delivery.id)
+    assert found is not None
+    return found
+
+
+def event(*deliveries: Delivery, attempt: int | None = None) -> dict[str, Any]:
+    bodies = [
+        {"workspace_id": d.workspace_id, "delivery_id": d.id, "attempt": attempt or len(d.attempts) + 1}
+        for d in deliveries
+    ]
+    return {
+        "Records": [
+            {"messageId": f"m-{n}", "body": json.dumps(body), "eventSource": "aws:sqs"} for n, body in enumerate(bodies)
+        ]
+    }
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_delivery_arrives_signed_and_is_recorded(
+    sender: ModuleType,
+    table: str,
+    receiver: Receiver,
+    capsys: pytest.CaptureFixture[str],  # noqa: F811
+) -> None:
+    delivery = put(table, a_delivery(url=receiver.url + "/webhooks/codeer?x=1"))
+    assert sender.handler(event(delivery), None) == {"batchItemFailures": []}
+    (seen,) = receiver.seen
+    assert (seen.path, seen.body) == ("/webhooks/codeer?x=1", delivery.body)
+    assert seen.headers["content-type"] == "application/json"
+    assert verify_webhook(seen.body, seen.headers["x-codeer-signature"], seen.headers["x-codeer-timestamp"], SECRET)
+    assert Webhook(SECRET.encode()).verify(seen.body, seen.headers)
+    assert stored(table, delivery).status is DeliveryStatus.DELIVERED
+    (line,) = lines(capsys)
+    assert (line["records"], line["failed"], line["outcomes"]) == (1, 0, {"delivered": 1})
+
+
+def test_a_failed_attempt_comes_back_through_the_queue_after_its_wait(
+    sender: ModuleType,
+    table: str,
+    queue: str,
+    receiver: Receiver,  # noqa: F811
+) -> None:
+    receiver.reaction = lambda _: (500, {}, b"")
+    delivery = put(table, a_delivery(url=receiver.url + "/"))
+    assert sender.handler(event(delivery), None) == {"batchItemFailures": []}
+    sqs = aws.client("sqs")
+    assert "Messages" not in sqs.receive_message(QueueUrl=queue)
+    counts = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessagesDelayed"])
+    assert counts["Attributes"]["ApproximateNumberOfMessagesDelayed"] == "1"
+    assert [attempt.status for attempt in stored(table, delivery).attempts] == [500]
+
+
+def test_the_records_of_one_invocation_are_sent_at_the_same_time(
+    sender: ModuleType,
+    table: str,
+    receiver: Receiver,  # noqa: F811
+) -> None:
+    together = threading.Barrier(10)  # broken, and so answered 500, unless all ten are in flight at once
+
+    def meet(_: Sent) -> tuple[int, dict[str, str], bytes]:
+        try:
+            together.wait(8)
+        except threading.BrokenBarrierError:
+            return 500, {}, b""
+        return 200, {}, b""
+
+    receiver.reaction = meet
+    deliveries = [put(table, a_delivery(url=f"{receiver.url}/{n}")) for n in range(10)]
+    assert sender.handler(event(*deliveries), None) == {"batchItemFailures": []}
+    assert {stored(table, delivery).status for delivery in deliveries} == {DeliveryStatus.DELIVERED}
+
+
+def test_only_records_that_failed_unexpectedly_are_handed_back(
+    sender: ModuleType,
+    table: str,
+    receiver: Receiver,
+    capsys: pytest.CaptureFixture[str],  # noqa: F811
+) -> None:
+    refused = a_receiver(lambda _: (500, {}, b""))
+    with refused as failing:
+        records = event(put(table, a_delivery(url=receiver.url + "/")), put(table, a_delivery(url=failing.url + "/")))[
+            "Records"
+        ]
+        records.insert(1, {"messageId": "m-broken", "body": "{"})
+        answer = sender.handler({"Records": records}, None)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m-broken"}]}
+    last = lines(capsys)[-1]
+    assert (last["failed"], last["outcomes"]) == (1, {"delivered": 1, "pending": 1})
+
+
+def test_a_message_that_comes_twice_is_sent_once(sender: ModuleType, table: str, receiver: Receiver) -> None:  # noqa: F811
+    delivery = put(table, a_delivery(url=receiver.url + "/"))
+    for _ in range(2):
+        assert sender.handler(event(delivery), None) == {"batchItemFailures": []}
+    assert len(receiver.seen) == 1
+
+
+def test_an_exhausted_delivery_is_counted_for_the_alarm(
+    sender: ModuleType,
+    table: str,
+    receiver: Receiver,
+    capsys: pytest.CaptureFixture[str],  # noqa: F811
+) -> None:
+    receiver.reaction = lambda _: (500, {}, b"")
+    attempts = tuple(an_attempt(number=number) for number in range(1, 11))
+    delivery = put(table, a_delivery(url=receiver.url + "/", attempts=attempts))
+    sender.handler(event(delivery), None)
+    assert stored(table, delivery).status is DeliveryStatus.FAILED
+    (metric,) = [line for line in lines(capsys) if "_aws" in line]
+    assert metric["WebhookDeliveriesExhausted"] == [1.0]
+    assert metric["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Batchwork"
+
+
+def test_loopback_and_plain_http_are_refused_where_they_are_not_allowed(
+    table: str,
+    queue: str,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,  # noqa: F811
+) -> None:
+    monkeypatch.setenv("TABLE_NAME", table)
+    monkeypatch.setenv("DELIVERY_QUEUE_URL", queue)
+    monkeypatch.delenv("ALLOW_LOOPBACK_EGRESS", raising=False)
+    sender = load_function("webhook_sender")
+    plain = put(table, a_delivery(url=receiver.url + "/"))
+    secure = put(table, a_delivery(url=receiver.url.replace("http:", "https:") + "/"))
+    sender.handler(event(plain, secure), None)
+    assert stored(table, plain).attempts[0].error == "refused: the URL must be an HTTPS URL"
+    assert stored(table, secure).attempts[0].error == "refused: 127.0.0.1 is a loopback address"
+    assert receiver.seen == []
+
+
+def test_nothing_secret_and_nothing_of_the_body_is_logged(
+    sender: ModuleType,
+    table: str,
+    receiver: Receiver,
+    capsys: pytest.CaptureFixture[str],  # noqa: F811
+) -> None:
+    receiver.reaction = lambda sent: (500, {}, b"answer-of-the-receiver")
+    delivery = put(table, a_delivery(url=receiver.url + "/path-of-a-customer", body=b'{"event":"content"}'))
+    records = event(delivery)["Records"] + [{"messageId": "m-9", "body": '{"content": "broken'}]
+    sender.handler({"Records": records}, None)
+    seen = receiver.seen[0].headers
+    logged = "".join(capsys.readouterr())
+    for text in (SECRET, seen["webhook-signature"], seen["x-codeer-signature"], "content", "path-of-a", "answer-of"):
+        assert text not in logged
+
+
+def test_a_cold_start_imports_at_most_400_modules() -> None:
+    code = (
+        "import runpy, sys; sys.path.insert(0, 'layers/core/python');"
+        "runpy.run_path('functions/webhook_sender/handler.py'); print(len(sys.modules), *sys.modules)"
+    )
+    environment = {
+        "PATH": "", "AWS_DEFAULT_REGION": "us-east-1", "TABLE_NAME": "t", "DELIVERY_QUEUE_URL": "http://127.0.0.1/q",
+        "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x",
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    count, *modules = done.stdout.split()
+    assert int(count) <= 400
+    assert not {"boto3", "requests", "httpx", "pydantic", "asyncio"} & set(modules)

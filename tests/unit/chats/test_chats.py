@@ -1,0 +1,194 @@
+"""Chats and the messages that a client waits for (spec messages 3.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import count
+
+import pytest
+from fakes.agents import FakeAgents
+from fakes.chats import FakeChats
+from fakes.clock import FakeClock
+from fakes.files import FakeFiles
+from fakes.providers import FakeProvider
+from fakes.sequences import FakeSequences
+
+from batchwork.domain.agent import Agent
+from batchwork.domain.chat import Chat
+from batchwork.domain.errors import AgentNotPublished, InvalidRequest, NotFound, ProviderFailed
+from batchwork.processors.messages.conversation import Conversation
+from batchwork.processors.messages.usage import usage_of
+from batchwork.use_cases.agents import Agents, Draft
+from batchwork.use_cases.chats import Chats, Converse, Question
+
+
+@dataclass(frozen=True)
+class Setting:
+    agents: Agents
+    chats: Chats
+    converse: Converse
+    provider: FakeProvider
+    store: FakeChats
+
+    def an_agent(self, *, published: bool = True, workspace_id: str = "acme", **draft: str) -> Agent:
+        agent, version = self.agents.create(workspace_id, Draft(name="Support", **draft))  # type: ignore[arg-type] # texts
+        return self.agents.publish(workspace_id, agent.id, version.id) if published else agent
+
+    def a_chat(self, agent: Agent | None = None, user: str | None = None) -> Chat:
+        return self.chats.start("acme", "Returns", (agent or self.an_agent()).id, user)
+
+
+@pytest.fixture
+def here() -> Setting:
+    agents, chats, sequences, clock, provider = FakeAgents(), FakeChats(), FakeSequences(), FakeClock(), FakeProvider()
+    ids, tokens = count(1), count(1)
+
+    def extract(name: str, content_type: str, content: bytes) -> str:
+        return content.decode()
+
+    conversation = Conversation(chats=chats, files=FakeFiles(), providers=provider, extract=extract)
+    return Setting(
+        agents=Agents(agents, clock, lambda: f"00000000-0000-4000-8000-{next(ids):012d}"),
+        chats=Chats(chats, agents, sequences, clock),
+        converse=Converse(
+            chats=chats,
+            agents=agents,
+            sequences=sequences,
+            clock=clock,
+            ask=conversation.ask,
+            usage_of=usage_of,
+            timeout=timedelta(seconds=25),
+            new_token=lambda: f"token-{next(tokens)}",
+        ),
+        provider=provider,
+        store=chats,
+    )
+
+
+def test_a_chat_starts_with_an_integer_id_of_its_own(here: Setting) -> None:
+    agent = here.an_agent()
+    one = here.chats.start("acme", "Returns", agent.id, "user_123")
+    two = here.chats.start("acme", "Returns", agent.id, None)
+    assert one.id != two.id
+    assert (one.agent_id, one.external_user_id) == (agent.id, "user_123")
+    assert here.chats.get("acme", one.id) == one
+
+
+def test_a_chat_needs_a_published_agent_of_the_workspace(here: Setting) -> None:
+    for agent_id in (
+        here.an_agent(published=False).id,
+        here.an_agent(workspace_id="other").id,
+        "00000000-0000-4000-8000-999999999999",
+    ):
+        with pytest.raises(AgentNotPublished) as refused:
+            here.chats.start("acme", "Returns", agent_id, None)
+        assert refused.value.places == ["agent_id"]
+    assert here.chats.find("acme", 0, 10).total == 0
+
+
+def test_a_message_is_answered_and_kept_with_its_usage(here: Setting) -> None:
+    chat = here.a_chat()
+    turn = here.converse("acme", chat.id, Question(message="Hello there"))
+    assert (turn.chat_id, turn.message, turn.answer) == (chat.id, "Hello there", "You said: Hello there")
+    assert turn.usage["total_calls"] == 1
+    assert turn.usage["total_tokens"] == turn.usage["total_prompt_tokens"] + turn.usage["total_completion_tokens"]
+    page = here.chats.turns("acme", chat.id, 0, 50)
+    assert (page.entries, page.total) == ([turn], 1)
+
+
+def test_the_provider_hears_what_was_said_before(here: Setting) -> None:
+    chat = here.a_chat()
+    for message in ("One", "Two", "Three"):
+        here.converse("acme", chat.id, Question(message=message))
+    assert [prompt.history for prompt in here.provider.prompts] == [
+        (),
+        (("One", "You said: One"),),
+        (("One", "You said: One"), ("Two", "You said: Two")),
+    ]
+
+
+def test_turns_are_read_oldest_first_and_in_parts(here: Setting) -> None:
+    chat = here.a_chat()
+    turns = [here.converse("acme", chat.id, Question(message=str(number))) for number in range(4)]
+    page = here.chats.turns("acme", chat.id, 1, 2)
+    assert (page.entries, page.total) == (turns[1:3], 4)
+
+
+def test_the_published_version_answers_and_not_a_later_draft(here: Setting) -> None:
+    agent = here.an_agent(system_prompt="published")
+    chat = here.a_chat(agent)
+    _, draft = here.agents.update("acme", agent.id, {"system_prompt": "draft"})
+    here.converse("acme", chat.id, Question(message="One"))
+    here.agents.publish("acme", agent.id, draft.id)
+    here.converse("acme", chat.id, Question(message="Two"))
+    assert [prompt.version.system_prompt for prompt in here.provider.prompts] == ["published", "draft"]
+
+
+def test_another_agent_may_answer_one_message(here: Setting) -> None:
+    chat, other = here.a_chat(), here.an_agent(system_prompt="other")
+    turn = here.converse("acme", chat.id, Question(message="One", agent_id=other.id))
+    assert turn.agent_id == other.id
+    assert here.converse("acme", chat.id, Question(message="Two")).agent_id == chat.agent_id
+
+
+def test_an_agent_that_is_not_published_answers_nothing(here: Setting) -> None:
+    chat, draft = here.a_chat(), here.an_agent(published=False)
+    foreign = here.an_agent(workspace_id="other")
+    for agent in (draft, foreign):
+        with pytest.raises(AgentNotPublished):
+            here.converse("acme", chat.id, Question(message="One", agent_id=agent.id))
+    assert here.provider.prompts == []
+
+
+def test_the_user_is_the_messages_or_else_the_chats(here: Setting) -> None:
+    chat = here.a_chat(user="user_123")
+    here.converse("acme", chat.id, Question(message="One"))
+    here.converse("acme", chat.id, Question(message="Two", external_user_id="user_456"))
+    assert [prompt.user for prompt in here.provider.prompts] == ["user_123", "user_456"]
+
+
+def test_every_message_has_its_own_token_and_the_time_that_the_gateway_leaves(here: Setting) -> None:
+    chat = here.a_chat()
+    here.converse("acme", chat.id, Question(message="One"))
+    here.converse("acme", chat.id, Question(message="One"))
+    assert len(set(here.provider.tokens)) == 2
+    assert max(here.provider.timeouts) <= timedelta(seconds=25)
+
+
+def test_a_message_without_an_answer_leaves_no_turn(here: Setting) -> None:
+    chat = here.a_chat()
+    here.provider.fail("The model is busy", retryable=True, retry_after=timedelta(seconds=3))
+    with pytest.raises(ProviderFailed):
+        here.converse("acme", chat.id, Question(message="One"))
+    assert here.chats.turns("acme", chat.id, 0, 10).total == 0
+
+
+def test_unknown_files_are_named(here: Setting) -> None:
+    chat = here.a_chat()
+    with pytest.raises(InvalidRequest) as refused:
+        here.converse("acme", chat.id, Question(message="One", file_ids=("00000000-0000-4000-8000-000000000000",)))
+    assert [problem.place for problem in refused.value.problems] == ["attached_file_uuids.0"]
+    assert here.provider.prompts == []
+
+
+def test_a_rename_changes_the_name_only(here: Setting) -> None:
+    chat = here.a_chat()
+    renamed = here.chats.rename("acme", chat.id, "Exchange")
+    assert (renamed.id, renamed.name, renamed.agent_id) == (chat.id, "Exchange", chat.agent_id)
+    assert here.chats.get("acme", chat.id) == renamed
+
+
+def test_another_workspaces_chat_is_not_found(here: Setting) -> None:
+    chat = here.a_chat()
+    here.an_agent(workspace_id="other")
+    with pytest.raises(NotFound):
+        here.chats.get("other", chat.id)
+    with pytest.raises(NotFound):
+        here.chats.rename("other", chat.id, "mine")
+    with pytest.raises(NotFound):
+        here.chats.turns("other", chat.id, 0, 10)
+    with pytest.raises(NotFound):
+        here.converse("other", chat.id, Question(message="One"))
+    assert here.chats.find("other", 0, 10).total == 0
+    assert here.store.turns("acme", chat.id) == []

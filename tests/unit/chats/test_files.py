@@ -1,0 +1,100 @@
+"""Files that messages and agents attach (spec messages 3.5)."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from datetime import timedelta
+from itertools import count
+
+import pytest
+from fakes.clock import FakeClock
+from fakes.files import FakeFiles
+
+from batchwork.domain.errors import InvalidRequest
+from batchwork.use_cases.files import DOCX, Files
+
+PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
+
+
+def an_archive() -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("word/document.xml", "<w:document/>")
+    return content.getvalue()
+
+
+@pytest.fixture
+def store() -> FakeFiles:
+    return FakeFiles()
+
+
+@pytest.fixture
+def files(store: FakeFiles) -> Files:
+    ids = count(1)
+    return Files(store, FakeClock(), lambda: f"00000000-0000-4000-8000-{next(ids):012d}")
+
+
+def test_a_file_is_stored_as_it_came(files: Files, store: FakeFiles) -> None:
+    file = files.upload("acme", "Größen.txt", "text/plain", b"S, M, L", "chat")
+    assert (file.name, file.content_type, file.size, file.scope) == ("Größen.txt", "text/plain", 7, "chat")
+    assert store.get("acme", file.id) == file
+    assert store.content(file, 100) == b"S, M, L"
+    assert files.url(file).startswith("https://")
+
+
+@pytest.mark.parametrize(
+    ("name", "declared", "content", "content_type"),
+    [
+        ("a.pdf", "application/pdf", PDF, "application/pdf"),
+        ("a.PDF", "application/octet-stream", PDF, "application/pdf"),
+        ("a.docx", "application/octet-stream", an_archive(), DOCX),
+        ("a.docx", DOCX.upper(), an_archive(), DOCX),
+        ("a.csv", "", b"a;b", "text/csv"),
+        ("a.html", "text/html; charset=iso-8859-1", b"<p>", "text/html; charset=iso-8859-1"),
+        ("notes", "text/markdown", b"# Hi", "text/markdown"),
+        ("utf16.txt", "text/plain", "Grüße".encode("utf-16"), "text/plain"),
+    ],
+)
+def test_supported_kinds_are_taken(files: Files, name: str, declared: str, content: bytes, content_type: str) -> None:
+    assert files.upload("acme", name, declared, content, "chat").content_type == content_type
+
+
+@pytest.mark.parametrize(
+    ("name", "declared", "content", "kind"),
+    [
+        ("a.txt", "text/plain", b"", "empty"),
+        ("a.pdf", "application/pdf", b"<html>", "content_type_mismatch"),
+        ("a.docx", DOCX, PDF, "content_type_mismatch"),
+        ("a.txt", "text/plain", PDF, "content_type_mismatch"),
+        ("a.csv", "text/csv", an_archive(), "content_type_mismatch"),
+        ("a.txt", "text/plain", b"\x7fELF\x00\x01", "content_type_mismatch"),
+        ("a.png", "image/png", b"\x89PNG", "unsupported_type"),
+        ("a.exe", "application/octet-stream", b"MZ", "unsupported_type"),
+        ("a", "", b"text", "unsupported_type"),
+        ("a.zip", "application/zip", an_archive(), "unsupported_type"),
+    ],
+)
+def test_what_is_empty_unsupported_or_a_lie_is_refused(
+    files: Files, name: str, declared: str, content: bytes, kind: str
+) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        files.upload("acme", name, declared, content, "chat")
+    (problem,) = refused.value.problems
+    assert (problem.place, problem.kind, problem.structural) == ("file", kind, False)
+
+
+def test_a_large_file_is_announced_and_then_uploaded(files: Files, store: FakeFiles) -> None:
+    announced = files.announce("acme", "catalogue.pdf", "application/pdf", "chat")
+    assert announced.fields["limit"] == 100 * 1024 * 1024
+    assert 0 < announced.fields["seconds"] <= timedelta(hours=1).total_seconds()
+    assert store.get("acme", announced.file.id) == announced.file
+    assert announced.file.size is None
+    store.upload(announced.fields, PDF)
+    assert store.content(announced.file, 1000) == PDF
+
+
+def test_a_large_file_of_an_unsupported_type_is_refused(files: Files) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        files.announce("acme", "film.mp4", "video/mp4", "chat")
+    assert [problem.place for problem in refused.value.problems] == ["content_type"]
