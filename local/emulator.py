@@ -1,4 +1,4 @@
-"""ministack, with the fair standard queues of Amazon SQS. Run as ``python -m local.emulator`` by local.serve only.
+"""ministack, with the fair standard queues and the action names of Amazon SQS. Run as ``python -m local.emulator`` by local.serve only.
 
 Its standard input is a pipe that its starter holds: when that closes, the starter is gone (even by SIGKILL) and the
 whole process group, busy Lambda workers included, ends.
@@ -46,6 +46,20 @@ def make_queues_fair() -> None:
     sqs._collect_msgs = fair  # noqa: SLF001 -- see above
 
 
+def authorize_queue_batches_as_iam_does() -> None:
+    """Let ministack check sqs:SendMessage for a SendMessageBatch: IAM has no action of the batch calls' own."""
+    from ministack.core import iam_actions
+
+    named = iam_actions._action_from_target  # noqa: SLF001 -- the one place where ministack names a JSON call's action
+
+    def action(headers: dict[str, str]) -> str | None:
+        name: str | None = named(headers)
+        is_queue_batch = name and headers.get("x-amz-target", "").startswith("AmazonSQS.") and name.endswith("Batch")
+        return name.removesuffix("Batch") if name and is_queue_batch else name
+
+    iam_actions._action_from_target = action  # noqa: SLF001 -- see above
+
+
 def _end_with_starter() -> None:
     sys.stdin.buffer.read()
     shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
@@ -56,6 +70,7 @@ def main() -> None:
     """Serve until told to stop."""
     threading.Thread(target=_end_with_starter, name="starter-watch", daemon=True).start()
     make_queues_fair()
+    authorize_queue_batches_as_iam_does()
     from ministack.app import main as serve
 
     sys.argv = ["ministack"]

@@ -132,6 +132,7 @@ def serve(directory: Path, port: int, host: str, *, iam: bool, stop: threading.E
                 "base_url": base_url,
                 **seeded,
                 "pid": os.getpid(),
+                "emulator_pid": aws_here.process.pid,
                 "aws": {"endpoint_url": aws_here.endpoint, **stack.CREDENTIALS},
                 "outputs": outputs,
             },

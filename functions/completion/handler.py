@@ -14,6 +14,7 @@ from batchwork.families.messages import events
 from batchwork.use_cases.complete import Complete
 
 log = telemetry.logger("completion")
+unexpected = telemetry.unexpected(log)
 complete = Complete(
     batches=DynamoBatches(
         settings.text("TABLE_NAME"),
@@ -35,7 +36,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG
         try:
             closed.append(f"{ref.batch_id} {complete(ref)}")
         except Exception as exc:  # noqa: BLE001 -- the record is delivered again
-            telemetry.unexpected(log)(exc)
+            unexpected(exc)
             return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]}]}
     log.info("completed", extra={"closed": closed})
     return {"batchItemFailures": []}

@@ -5,49 +5,71 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from batchwork.adapters import aws
 from batchwork.adapters.clock import SystemClock
 from batchwork.adapters.documents import extract
 from batchwork.adapters.dynamodb.agents import DynamoAgents
 from batchwork.adapters.dynamodb.batches import DynamoBatches
 from batchwork.adapters.dynamodb.chats import DynamoChats
 from batchwork.adapters.dynamodb.files import S3Files
-from batchwork.adapters.http import UrllibEgress
 from batchwork.adapters.packing import Packer
 from batchwork.adapters.providers import providers
 from batchwork.adapters.s3 import S3Blobs
 from batchwork.adapters.sqs import SqsWorkQueue
 from batchwork.domain.batch import BatchRef
 from batchwork.edge import settings, telemetry
+from batchwork.processors.messages.conversation import Conversation
 from batchwork.processors.messages.processor import MessagesProcessor
 from batchwork.use_cases.work import Work
+
+if TYPE_CHECKING:
+    from batchwork.ports import Egress, SecretStore
 
 #: Kept free at the end of an invocation, to write down what was done.
 REST = timedelta(seconds=10)
 
 log = telemetry.logger("messages_worker")
+unexpected = telemetry.unexpected(log)
 clock = SystemClock()
 table = settings.text("TABLE_NAME")
+dynamodb = aws.client("dynamodb")
 blobs = cache(partial(S3Blobs, settings.text("BUCKET_NAME")))
 packer = Packer(blobs)
-egress = UrllibEgress(allow_loopback=settings.flag("ALLOW_LOOPBACK_EGRESS"))
+
+
+def egress() -> Egress:
+    """Return the way out to addresses that customers chose, imported when the first provider needs it."""
+    from batchwork.adapters.http import HttpEgress
+
+    return HttpEgress(allow_loopback=settings.flag("ALLOW_LOOPBACK_EGRESS"))
+
+
+def secrets() -> SecretStore:
+    """Return the secrets that providers need, imported when the first one does."""
+    from batchwork.adapters.secrets import AwsSecrets
+
+    return AwsSecrets(clock)
+
+
+chats = DynamoChats(table, packer, dynamodb)
+files = S3Files(table, blobs, dynamodb)
+conversation = Conversation(chats=chats, files=files, providers=providers(egress, secrets), extract=extract)
 work = Work(
-    batches=DynamoBatches(table, packer, settings.days("RETENTION_DAYS", 30)),
+    batches=DynamoBatches(table, packer, settings.days("RETENTION_DAYS", 30), dynamodb),
     queue=SqsWorkQueue(settings.text("WORK_QUEUE_URL")),
     processor=MessagesProcessor(
-        agents=DynamoAgents(table, packer),
-        chats=DynamoChats(table, packer),
-        files=S3Files(table, blobs),
-        providers=providers(egress),
-        extract=extract,
+        agents=DynamoAgents(table, packer, dynamodb),
+        chats=chats,
+        conversation=conversation,
         item_timeout=settings.seconds("ITEM_TIMEOUT_SECONDS", 60),
     ),
     clock=clock,
     concurrency=settings.number("ITEM_CONCURRENCY", 32),
     new_token=lambda: uuid4().hex,
-    unexpected=telemetry.unexpected(log),
+    unexpected=unexpected,
 )
 
 
@@ -61,7 +83,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         try:
             stint = work(BatchRef(message["workspace_id"], message["batch_id"]), message["chunk"], until)
         except Exception as exc:  # noqa: BLE001 -- the record is delivered again
-            telemetry.unexpected(log)(exc)
+            unexpected(exc)
             failed.append({"itemIdentifier": record["messageId"]})
         else:
             done = {name: count + getattr(stint, name) for name, count in done.items()}

@@ -110,7 +110,7 @@ def test_a_slow_receiver_is_a_timeout(world: Both) -> None:
 
 
 def test_a_closed_port_is_a_connection_refused(world: Both) -> None:
-    with pytest.raises(ConnectionRefusedError, match="^connection refused$"):
+    with pytest.raises(ConnectionRefusedError, match=r"^connection refused$"):
         world.egress.post("http://127.0.0.1:1/", b"{}", {}, TIMEOUT)
 
 

@@ -50,7 +50,7 @@ def a_receiver(
             except OSError:  # the sender had read enough
                 self.close_connection = True
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the name it is given there
             pass
 
     class Server(ThreadingHTTPServer):

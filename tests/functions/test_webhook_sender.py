@@ -1,16 +1,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from contract.conftest import in_moto, table  # noqa: F401 -- fixtures
 from fakes.egress import Sent
 from fakes.receiver import Receiver, a_receiver
 from functions.loading import load_function
@@ -22,17 +18,16 @@ from batchwork.adapters import aws
 from batchwork.adapters.dynamodb.deliveries import DynamoDeliveries
 from batchwork.domain.webhook import Delivery, DeliveryStatus
 
-ROOT = Path(__file__).parents[2]
 SECRET = "your-webhook-secret"
 
 
 @pytest.fixture
-def queue(table: str) -> str:  # noqa: F811 -- the fixture
+def queue(table: str) -> str:
     return str(aws.client("sqs").create_queue(QueueName="deliveries")["QueueUrl"])
 
 
 @pytest.fixture
-def sender(table: str, queue: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:  # noqa: F811 -- the fixture
+def sender(table: str, queue: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setenv("TABLE_NAME", table)
     monkeypatch.setenv("DELIVERY_QUEUE_URL", queue)
     monkeypatch.setenv("ALLOW_LOOPBACK_EGRESS", "true")
@@ -45,12 +40,12 @@ def receiver() -> Iterator[Receiver]:
         yield running
 
 
-def put(table: str, delivery: Delivery) -> Delivery:  # noqa: F811 -- a table's name
+def put(table: str, delivery: Delivery) -> Delivery:
     assert DynamoDeliveries(table).put(delivery)
     return delivery
 
 
-def stored(table: str, delivery: Delivery) -> Delivery:  # noqa: F811 -- a table's name
+def stored(table: str, delivery: Delivery) -> Delivery:
     found = DynamoDeliveries(table).get(delivery.workspace_id, delivery.id)
     assert found is not None
     return found
@@ -76,7 +71,7 @@ def test_a_delivery_arrives_signed_and_is_recorded(
     sender: ModuleType,
     table: str,
     receiver: Receiver,
-    capsys: pytest.CaptureFixture[str],  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     delivery = put(table, a_delivery(url=receiver.url + "/webhooks/codeer?x=1"))
     assert sender.handler(event(delivery), None) == {"batchItemFailures": []}
@@ -94,7 +89,7 @@ def test_a_failed_attempt_comes_back_through_the_queue_after_its_wait(
     sender: ModuleType,
     table: str,
     queue: str,
-    receiver: Receiver,  # noqa: F811
+    receiver: Receiver,
 ) -> None:
     receiver.reaction = lambda _: (500, {}, b"")
     delivery = put(table, a_delivery(url=receiver.url + "/"))
@@ -109,7 +104,7 @@ def test_a_failed_attempt_comes_back_through_the_queue_after_its_wait(
 def test_the_records_of_one_invocation_are_sent_at_the_same_time(
     sender: ModuleType,
     table: str,
-    receiver: Receiver,  # noqa: F811
+    receiver: Receiver,
 ) -> None:
     together = threading.Barrier(10)  # broken, and so answered 500, unless all ten are in flight at once
 
@@ -130,7 +125,7 @@ def test_only_records_that_failed_unexpectedly_are_handed_back(
     sender: ModuleType,
     table: str,
     receiver: Receiver,
-    capsys: pytest.CaptureFixture[str],  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     refused = a_receiver(lambda _: (500, {}, b""))
     with refused as failing:
@@ -144,7 +139,7 @@ def test_only_records_that_failed_unexpectedly_are_handed_back(
     assert (last["failed"], last["outcomes"]) == (1, {"delivered": 1, "pending": 1})
 
 
-def test_a_message_that_comes_twice_is_sent_once(sender: ModuleType, table: str, receiver: Receiver) -> None:  # noqa: F811
+def test_a_message_that_comes_twice_is_sent_once(sender: ModuleType, table: str, receiver: Receiver) -> None:
     delivery = put(table, a_delivery(url=receiver.url + "/"))
     for _ in range(2):
         assert sender.handler(event(delivery), None) == {"batchItemFailures": []}
@@ -155,7 +150,7 @@ def test_an_exhausted_delivery_is_counted_for_the_alarm(
     sender: ModuleType,
     table: str,
     receiver: Receiver,
-    capsys: pytest.CaptureFixture[str],  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     receiver.reaction = lambda _: (500, {}, b"")
     attempts = tuple(an_attempt(number=number) for number in range(1, 11))
@@ -171,7 +166,7 @@ def test_loopback_and_plain_http_are_refused_where_they_are_not_allowed(
     table: str,
     queue: str,
     receiver: Receiver,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TABLE_NAME", table)
     monkeypatch.setenv("DELIVERY_QUEUE_URL", queue)
@@ -189,7 +184,7 @@ def test_nothing_secret_and_nothing_of_the_body_is_logged(
     sender: ModuleType,
     table: str,
     receiver: Receiver,
-    capsys: pytest.CaptureFixture[str],  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     receiver.reaction = lambda sent: (500, {}, b"answer-of-the-receiver")
     delivery = put(table, a_delivery(url=receiver.url + "/path-of-a-customer", body=b'{"event":"content"}'))
@@ -199,20 +194,3 @@ def test_nothing_secret_and_nothing_of_the_body_is_logged(
     logged = "".join(capsys.readouterr())
     for text in (SECRET, seen["webhook-signature"], seen["x-codeer-signature"], "content", "path-of-a", "answer-of"):
         assert text not in logged
-
-
-def test_a_cold_start_imports_at_most_400_modules() -> None:
-    code = (
-        "import runpy, sys; sys.path.insert(0, 'layers/core/python');"
-        "runpy.run_path('functions/webhook_sender/handler.py'); print(len(sys.modules), *sys.modules)"
-    )
-    environment = {
-        "PATH": "", "AWS_DEFAULT_REGION": "us-east-1", "TABLE_NAME": "t", "DELIVERY_QUEUE_URL": "http://127.0.0.1/q",
-        "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x",
-    }  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-    )
-    count, *modules = done.stdout.split()
-    assert int(count) <= 400
-    assert not {"boto3", "requests", "httpx", "pydantic", "asyncio"} & set(modules)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 import requests
@@ -24,9 +25,9 @@ def a_request(content_type: str, body: bytes) -> Request:
     )
 
 
-def a_form(files: object) -> Request:
+def a_form(files: Any) -> Request:
     """What the requests library sends."""
-    sent = requests.Request("POST", "http://localhost/", files=files).prepare()  # type: ignore[arg-type] # any form
+    sent = requests.Request("POST", "http://localhost/", files=files).prepare()
     assert isinstance(sent.body, bytes)
     return a_request(sent.headers["Content-Type"], sent.body)
 

@@ -119,7 +119,13 @@ def test_a_path_that_holds_no_uuid_names_nothing(name: str) -> None:
 
 
 def a_request(body: bytes = b"{}", content_type: str | None = None) -> Request:
-    return Request(method="POST", resource="/x", path="/x", body=body, headers={"content-type": content_type} if content_type else {})
+    return Request(
+        method="POST",
+        resource="/x",
+        path="/x",
+        body=body,
+        headers={"content-type": content_type} if content_type else {},
+    )
 
 
 @pytest.mark.parametrize(

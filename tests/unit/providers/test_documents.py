@@ -11,9 +11,9 @@ import docx
 import pypdf
 import pytest
 
-from batchwork.adapters.documents import MAX_BYTES, extract
+from batchwork.adapters.documents import MAX_BYTES, extract, pdf
 from batchwork.adapters.documents.page import MAX_CHARACTERS
-from batchwork.adapters.documents.pdf import MAX_DRAWN_BYTES, MAX_PAGES
+from batchwork.adapters.documents.pdf import MAX_DRAWN_BYTES, MAX_PAGES, MAX_STREAM_BYTES
 from batchwork.adapters.documents.word import MAX_ARCHIVE_BYTES, MAX_ARCHIVE_ENTRIES, MAX_PART_BYTES
 from batchwork.domain.errors import UnreadableDocument
 
@@ -21,22 +21,27 @@ LAYER = Path(__file__).parents[3] / "layers/core/python"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 
-def a_pdf(*pages: bytes, filtered: bool = False) -> bytes:
-    """A PDF by hand: each page draws its text, or the drawing instructions given as they are when filtered."""
-    kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(len(pages)))
+def a_pdf(*pages: bytes, filtered: bool = False, form: bytes | None = None) -> bytes:
+    """A PDF by hand: each page draws its text, or the drawing instructions given as they are when filtered.
+
+    form: instructions of the form /X, which pages may draw.
+    """
+    kids = " ".join(f"{5 + 2 * number} 0 R" for number in range(len(pages)))
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>".encode(),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        a_stream(
+            form or b"", b"/Type /XObject /Subtype /Form /BBox [0 0 612 792] /Resources << /Font << /F1 3 0 R >> >> "
+        ),
     ]
     for number, page in enumerate(pages):
-        drawn = page if filtered else b"BT /F1 12 Tf 72 720 Td (" + page + b") Tj ET"
-        how = b"/Filter /FlateDecode " if filtered else b""
+        drawn = page if filtered else zlib.compress(b"BT /F1 12 Tf 72 720 Td (" + page + b") Tj ET")
         objects.append(
-            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Resources << /Font << /F1 3 0 R >> >> "
-            b"/Contents %d 0 R >>" % (5 + 2 * number)
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] "
+            b"/Resources << /Font << /F1 3 0 R >> /XObject << /X 4 0 R >> >> /Contents %d 0 R >>" % (6 + 2 * number)
         )
-        objects.append(b"<< %s/Length %d >>\nstream\n%s\nendstream" % (how, len(drawn), drawn))
+        objects.append(a_stream(drawn, b"/Filter /FlateDecode "))
     made, places = b"%PDF-1.4\n", []
     for number, content in enumerate(objects, 1):
         places.append(len(made))
@@ -49,6 +54,10 @@ def a_pdf(*pages: bytes, filtered: bool = False) -> bytes:
         size,
         len(made),
     )
+
+
+def a_stream(content: bytes, about: bytes) -> bytes:
+    return b"<< %s/Length %d >>\nstream\n%s\nendstream" % (about, len(content), content)
 
 
 def a_docx() -> bytes:
@@ -105,13 +114,23 @@ class TestPdf:
         assert f"{MAX_PAGES + 1} pages" in reason("a.pdf", "application/pdf", a_pdf(*[b"x"] * (MAX_PAGES + 1)))
 
     def test_a_bomb_in_one_page_is_refused(self) -> None:
-        bomb = a_pdf(zlib.compress(b" " * (MAX_DRAWN_BYTES + 1)), filtered=True)
+        bomb = a_pdf(zlib.compress(b" " * (MAX_STREAM_BYTES + 1)), filtered=True)
         assert len(bomb) < 50_000
         assert reason("a.pdf", "application/pdf", bomb) == "it is too large once unpacked"
 
     def test_a_bomb_spread_over_pages_is_refused(self) -> None:
         page = zlib.compress(b" " * (MAX_DRAWN_BYTES // 4))
         assert reason("a.pdf", "application/pdf", a_pdf(*[page] * 5, filtered=True)) == "it is too large once unpacked"
+
+    def test_a_form_drawn_without_end_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(pdf, "MAX_OPERATORS", 5_000)
+        form = b"q Q " * 500
+        few = zlib.compress(b"/X Do BT /F1 12 Tf (Hello) Tj ET")
+        assert extract("a.pdf", "application/pdf", a_pdf(few, filtered=True, form=form)) == "Hello"
+        many = zlib.compress(b"/X Do " * 1_000)
+        assert reason("a.pdf", "application/pdf", a_pdf(many, filtered=True, form=form)) == (
+            "it is too large once unpacked"
+        )
 
     def test_a_scan_is_told_from_a_text(self) -> None:
         assert "no text" in reason("a.pdf", "application/pdf", a_pdf(b""))

@@ -14,7 +14,7 @@ _numbers = itertools.count(1)
 
 def a_delivery(
     *,
-    id: str | None = None,
+    id: str | None = None,  # noqa: A002 -- the field's name
     workspace_id: str = "acme",
     event_id: str = "5d0f5f26-6d3e-5f0e-9d0a-3f2f5d0e7f11",
     subject: str = "6f1c1a5e-6d0b-4a55-9a3c-0d5b3f0f7c11",

@@ -124,6 +124,8 @@ REFUSED_AT_SUBMIT = [
     "https://127%2e0%2e0%2e1/",
     "https://%31%32%37.0.0.1/",
     "https://1.2.3.4.5/",
+    "https://1.2.3.4.0/",
+    "https://1.2.3.4.5.6.0/",
     "https://256.1.1.1/",
     "https://1.2.3.08/",
     "https://example.com:0/",

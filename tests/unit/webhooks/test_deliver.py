@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -99,7 +100,7 @@ def test_a_refusing_receiver_gets_eleven_attempts_on_schedule_and_every_one_is_r
             world.clock.at = world.stored().due_at
             assert world.sweep() == [world.delivery.id]
     assert status is DeliveryStatus.FAILED
-    waits = [(after - before).total_seconds() for before, after in zip(made_at, made_at[1:], strict=False)]
+    waits = [(after - before).total_seconds() for before, after in pairwise(made_at)]
     assert waits == [5, 30, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400]
     stored = world.stored()
     assert [(a.number, a.status, a.error) for a in stored.attempts] == [

@@ -42,7 +42,7 @@ class Sockets:
                 raise ConnectionRefusedError
             return real(address, timeout)
 
-        monkeypatch.setattr(http.socket, "create_connection", create)
+        monkeypatch.setattr(socket, "create_connection", create)
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_the_peer_that_is_really_reached_is_judged_too(monkeypatch: pytest.Monke
     with a_receiver() as receiver:
         port = int(receiver.url.rsplit(":", 1)[1])
         real = socket.create_connection
-        monkeypatch.setattr(http.socket, "create_connection", lambda _, timeout: real(("127.0.0.1", port), timeout))
+        monkeypatch.setattr(socket, "create_connection", lambda _, timeout: real(("127.0.0.1", port), timeout))
         with pytest.raises(EgressRefused, match=r"127\.0\.0\.1"):
             post(HttpEgress(allow_loopback=False, resolver=Names(["93.184.216.34"])), "https://hooks.example.com/")
         assert receiver.seen == []

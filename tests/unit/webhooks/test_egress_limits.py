@@ -15,6 +15,7 @@ from fakes.clock import FakeClock
 from fakes.receiver import a_raw_receiver, a_receiver
 
 from batchwork.adapters.http import HttpEgress
+from batchwork.domain.address import Address
 
 SHORT = timedelta(seconds=0.4)
 #: What a deadline may be overrun by on a busy machine; a timeout that started again with each byte would take 5 s.
@@ -78,7 +79,12 @@ def test_a_receiver_that_does_not_read_a_large_request_cannot_either(egress: Htt
 
 def test_a_name_server_that_hangs_cannot_either() -> None:
     asked = threading.Event()
-    egress = HttpEgress(allow_loopback=False, resolver=lambda _host, _port: [] if asked.wait(5) else [])
+
+    def hang(_host: str, _port: int) -> list[Address]:
+        asked.wait(5)
+        return []
+
+    egress = HttpEgress(allow_loopback=False, resolver=hang)
     started = time.monotonic()
     with pytest.raises(TimeoutError, match=r"^timeout after 0\.4 s$"):
         egress.post("https://hooks.example.com/", b"{}", {}, SHORT)
@@ -167,7 +173,7 @@ def server_tls(certificate: Path) -> ssl.SSLContext:
 
 def test_a_self_signed_receiver_is_refused(egress: HttpEgress, certificate: Path) -> None:
     with a_receiver(tls=server_tls(certificate), host="localhost") as receiver:
-        with pytest.raises(OSError, match="^TLS: certificate not accepted: self-signed certificate$"):
+        with pytest.raises(OSError, match=r"^TLS: certificate not accepted: self-signed certificate$"):
             egress.post(receiver.url + "/hook", b"{}", {}, timedelta(seconds=5))
         assert receiver.seen == []
 
@@ -190,13 +196,13 @@ def test_a_trusted_certificate_is_refused_for_another_name(certificate: Path, mo
     egress = HttpEgress(allow_loopback=True, resolver=lambda _host, _port: [ip_address("127.0.0.1")])
     with a_receiver(tls=server_tls(certificate), host="localhost") as receiver:
         port = receiver.url.rsplit(":", 1)[1]
-        with pytest.raises(OSError, match="^TLS: certificate not accepted: Hostname mismatch"):
+        with pytest.raises(OSError, match=r"^TLS: certificate not accepted: Hostname mismatch"):
             egress.post(f"https://hooks.example.com:{port}/", b"{}", {}, timedelta(seconds=5))
-        with pytest.raises(OSError, match="^TLS: certificate not accepted: IP address mismatch"):
+        with pytest.raises(OSError, match=r"^TLS: certificate not accepted: IP address mismatch"):
             egress.post(f"https://127.0.0.1:{port}/", b"{}", {}, timedelta(seconds=5))
         assert receiver.seen == []
 
 
 def test_plain_text_where_tls_is_expected_is_told_as_tls(egress: HttpEgress) -> None:
-    with a_receiver() as receiver, pytest.raises(OSError, match="^TLS: "):
+    with a_receiver() as receiver, pytest.raises(OSError, match=r"^TLS: "):
         egress.post(receiver.url.replace("http:", "https:"), b"{}", {}, timedelta(seconds=5))

@@ -16,8 +16,8 @@ ENDS = [BatchStatus.COMPLETED, BatchStatus.FAILED, BatchStatus.CANCELLED]
 EVERY_END = ("completed", "failed", "cancelled")
 
 
-def delivery_of(status: BatchStatus, at: datetime = AT, id: str = "b-1", workspace_id: str = "acme") -> Delivery:
-    batch = a_batch(id=id, workspace_id=workspace_id, webhook=a_webhook(events=EVERY_END))
+def delivery_of(status: BatchStatus, at: datetime = AT, name: str = "b-1", workspace_id: str = "acme") -> Delivery:
+    batch = a_batch(id=name, workspace_id=workspace_id, webhook=a_webhook(events=EVERY_END))
     made = events.delivery_for(batch, status, at)
     assert made is not None
     return made
@@ -66,7 +66,9 @@ def test_closing_a_batch_again_makes_the_same_delivery() -> None:
 
 
 def test_no_two_ends_batches_or_workspaces_share_an_id() -> None:
-    made = [delivery_of(status, id=id, workspace_id=ws) for status in ENDS for id in "ab" for ws in ("acme", "other")]
+    made = [
+        delivery_of(status, name=name, workspace_id=ws) for status in ENDS for name in "ab" for ws in ("acme", "other")
+    ]
     assert len({entry.id for entry in made} | {entry.event_id for entry in made}) == 2 * len(made)
 
 

@@ -234,6 +234,10 @@ class HttpEgress:
         return max(timedelta(), at - self._clock.now())
 
 
+#: The name that messages_worker imports.
+UrllibEgress = HttpEgress
+
+
 def _no_address() -> OSError:
     return socket.gaierror(socket.EAI_NONAME, "no address")
 

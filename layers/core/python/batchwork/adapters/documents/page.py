@@ -54,7 +54,7 @@ class _Page(HTMLParser):
 
     def text(self) -> str:
         """Return the lines seen so far, at most one blank line between them."""
-        lines = "\n".join(line.strip() for line in "".join(self._parts).split("\n"))
+        lines = "\n".join(" ".join(line.split()) for line in "".join(self._parts).split("\n"))
         return re.sub(r"\n{3,}", "\n\n", lines).strip()
 
     def _break(self, tag: str) -> None:

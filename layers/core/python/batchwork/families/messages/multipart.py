@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
-from email.parser import BytesHeaderParser
+from email.parser import HeaderParser
 
 from batchwork.domain.errors import InvalidRequest, Problem, UnsupportedMediaType
 from batchwork.edge.http import Request
@@ -63,15 +63,14 @@ def _parts(body: bytes, boundary: bytes) -> Iterator[tuple[Message, bytes]]:
         headers, separator, content = rest.partition(b"\r\n\r\n")
         if padding.strip(b" \t") or not separator or len(headers) > 16_384:
             raise _unreadable("a part has no headers")
-        yield BytesHeaderParser().parsebytes(headers), content
+        # Browsers and curl send UTF-8 as it is, which the standard library's parser of bytes does not expect.
+        yield HeaderParser().parsestr(headers.decode("utf-8", "replace")), content
 
 
 def _file_name(part: Message) -> str | None:
     name = part.get_filename()
     if name is None:
         return None
-    # Browsers and curl send UTF-8 as it is; the standard library hands such bytes over as surrogates.
-    name = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     name = "".join(letter for letter in name if letter.isprintable())
     return name.replace("\\", "/").rpartition("/")[2].strip()[-255:] or "file"
 

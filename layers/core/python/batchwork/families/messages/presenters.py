@@ -43,7 +43,7 @@ def result_row(view: ItemView) -> Json:
     output: Json = (result and result.output) or {}
     error = result.error if result else None
     return {
-        "custom_id": view.item.body["custom_id"],
+        "custom_id": view.item.body.get("custom_id"),  # none when a batch failed because its inputs are gone
         "status": str(view.status),
         "response_content": output.get("response_content"),
         "response_usage": output.get("response_usage"),

@@ -1,0 +1,27 @@
+"""One local stack for all journeys, started as `make serve` starts it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from local.process import stack_in
+
+HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the journeys in one process of pytest-xdist (``--dist loadgroup``): a stack is too heavy to have twice."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("stack"))
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """What stack.json of a running stack holds: base_url, api_keys, agent_id, unpublished_agent_id, aws, outputs."""
+    with stack_in(tmp_path_factory.mktemp("stack")) as running:
+        yield running
