@@ -33,7 +33,7 @@ check: .venv/.ready ## Lint, types, layers, template, house rules
 	cfn-lint template.yaml
 	$(PYTHON) -m pytest tests/architecture
 
-build: .sam/.ready ## Build for AWS into .aws-sam (needs python3.13 on the PATH); ARCHITECTURE=x86_64 for Intel
+build: .sam/.ready layers/dependencies/requirements.txt ## Build for AWS into .aws-sam (needs python3.13 on the PATH); ARCHITECTURE=x86_64 for Intel
 	$(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
 ARCHITECTURE ?= arm64
 
@@ -43,8 +43,9 @@ deploy: build ## Deploy to the AWS account of your environment, asking for param
 bench: .venv/.ready ## Measure what the budgets promise
 	@$(PYTHON) -m benchmarks
 
-sam-local: .venv/.ready .sam/.ready ## Invoke each function in a container and check its answer (needs Docker, python3.13)
-	@$(PYTHON) -m local.sam_local
+sam-local: .venv/.ready build ## Invoke each function in a container and check its answer (needs Docker, python3.13)
+	@$(WRAPPER) $(CURDIR)/$(PYTHON) -m local.sam_local $(ARGS)
+sam-local: ARCHITECTURE = $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 
 clean: ## Remove everything that was made here, installed packages too
 	rm -rf .venv .uv .sam .aws-sam .local dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -63,6 +64,10 @@ clean: ## Remove everything that was made here, installed packages too
 .venv/.ready: uv.lock pyproject.toml | .uv/.ready
 	$(UV) sync --frozen --quiet --no-python-downloads --python .uv/bin/python
 	touch $@
+
+# Lambda's runtime has botocore already; everything else that functions import goes into a layer.
+layers/dependencies/requirements.txt: uv.lock | .uv/.ready
+	$(UV) export --frozen --quiet --no-dev --extra functions --no-emit-project --no-header --output-file $@ >/dev/null
 
 # The SAM CLI pins what conflicts with the emulator, so it lives alone.
 .sam/.ready: local/sam-cli.lock | .uv/.ready

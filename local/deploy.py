@@ -29,6 +29,7 @@ STACK = "batchwork"
 CODE_BUCKET = "batchwork-code"
 #: Left out of the local deployment; see above.
 NOT_LOCAL = ("DependenciesLayer", "BucketPolicy")
+STORAGE = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue")
 PARAMETERS = {
     "Architecture": "x86_64",
     "AllowLoopbackEgress": "true",
@@ -41,14 +42,22 @@ PARAMETERS = {
 DEPLOY_SECONDS = 60
 
 
-def deploy(endpoint: str) -> dict[str, str]:
-    """Create the stack and return its outputs. Raises RuntimeError with the failed resources' reasons."""
+def deploy(endpoint: str, *, storage_only: bool = False) -> dict[str, str]:
+    """Create the stack and return its outputs. Raises RuntimeError when that fails.
+
+    storage_only: leave out what runs: functions, API, alarms (for functions that run in containers).
+    """
     s3 = aws.client("s3")
     s3.create_bucket(Bucket=CODE_BUCKET)
     template = yaml_parse((ROOT / "template.yaml").read_text())
     for name in NOT_LOCAL:
         del template["Resources"][name]
-    template["Globals"]["Function"]["Layers"] = [{"Ref": "CoreLayer"}]
+    if storage_only:
+        template["Resources"] = {k: v for k, v in template["Resources"].items() if v["Type"] in STORAGE}
+        template["Outputs"] = {k: v for k, v in template["Outputs"].items() if not k.startswith("Api")}
+        del template["Globals"]
+    else:
+        template["Globals"]["Function"]["Layers"] = [{"Ref": "CoreLayer"}]
     for name, resource in template["Resources"].items():
         properties = resource.get("Properties", {})
         for event in properties.get("Events", {}).values():
@@ -75,7 +84,8 @@ def deploy(endpoint: str) -> dict[str, str]:
         Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
     )
     outputs = _wait(cloudformation)
-    _restore_api(outputs["ApiId"], template["Resources"]["Api"]["Properties"])
+    if not storage_only:
+        _restore_api(outputs["ApiId"], template["Resources"]["Api"]["Properties"])
     return outputs
 
 

@@ -61,7 +61,9 @@ def authorize_queue_batches_as_iam_does() -> None:
 
 
 def _end_with_starter() -> None:
-    sys.stdin.buffer.read()
+    # Not through sys.stdin, whose lock the interpreter needs to shut down.
+    while os.read(0, 1):
+        pass
     shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
 

@@ -40,7 +40,7 @@ def seed(table: str, bucket: str) -> dict[str, Any]:
         name="Shop assistant",
         description="Answers customers' questions from the shop's FAQ.",
         suggested_questions=("What are your business hours?", "How do I return a product?"),
-        documents=tuple(_document(path) for path in sorted(FAQ.glob("*.md"))),
+        documents=tuple(document(path) for path in sorted(FAQ.glob("*.md"))),
     )
     agent, version = agents.create(ids["pro"], draft)
     agents.publish(ids["pro"], agent.id, version.id)
@@ -48,7 +48,7 @@ def seed(table: str, bucket: str) -> dict[str, Any]:
     return {"api_keys": texts, "agent_id": agent.id, "unpublished_agent_id": unpublished.id, "workspaces": ids}
 
 
-def _document(path: Path) -> Document:
+def document(path: Path) -> Document:
     """Return a FAQ file: its first line is the title."""
     title, _, text = path.read_text(encoding="utf-8").partition("\n")
     return Document(title.removeprefix("# "), text.strip())

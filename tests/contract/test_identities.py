@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from fakes.identities import FakeIdentities
+
 from batchwork.adapters.dynamodb.identities import DynamoIdentities
 from batchwork.domain.workspace import ApiKey, Workspace, WorkspaceStatus
 from batchwork.ports import IdentityStore
-from fakes.identities import FakeIdentities
 
 NOON = datetime(2026, 1, 15, 12, 0, 0, 123000, tzinfo=UTC)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from fakes.sequences import FakeSequences
+
 from batchwork.adapters.dynamodb.sequences import DynamoSequences
 from batchwork.ports import Sequences
-from fakes.sequences import FakeSequences
 
 
 @pytest.fixture(params=["fake", "table"])

@@ -8,6 +8,7 @@ from datetime import timedelta
 from ipaddress import ip_address
 
 from batchwork.domain import address as addresses
+from batchwork.domain import networks
 from batchwork.domain.address import BadUrlError
 from batchwork.domain.errors import EgressRefused
 from batchwork.ports import Answer
@@ -49,8 +50,8 @@ class FakeEgress:
             raise EgressRefused(address=target.host, reason="the URL must be an HTTPS URL")
         found = [target.address] if target.address else [ip_address(a) for a in self.names.get(target.host, [])]
         for address in found:
-            kind = addresses.refused(address, allow_loopback=self._allow_loopback)
-            if kind is None and target.scheme != "https" and not addresses.is_loopback(address):
+            kind = networks.refused(address, allow_loopback=self._allow_loopback)
+            if kind is None and target.scheme != "https" and not networks.is_loopback(address):
                 kind = "not loopback, where alone plain http is allowed"
             if kind:
                 raise EgressRefused(address=str(address), reason=f"{address} is {kind}")

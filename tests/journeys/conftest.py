@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from local.process import stack_in
 
 HERE = Path(__file__).parent

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import requests
+
 from local.process import stack_in
 
 

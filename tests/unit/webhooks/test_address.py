@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.webhooks.ssrf_corpus import ALLOWED_AT_SUBMIT, REFUSED_ANSWERS, REFUSED_AT_SUBMIT
 
-from batchwork.domain.address import check_url, parse, refused
+from batchwork.domain.address import check_url, parse
+from batchwork.domain.networks import refused
 
 
 def test_the_corpus_is_large_and_has_no_doubles() -> None:

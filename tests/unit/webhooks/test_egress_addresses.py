@@ -10,8 +10,8 @@ from unit.webhooks.ssrf_corpus import REFUSED_ANSWERS, REFUSED_AT_SUBMIT
 
 from batchwork.adapters import http
 from batchwork.adapters.http import HttpEgress
-from batchwork.domain.address import Address
 from batchwork.domain.errors import EgressRefused
+from batchwork.domain.networks import Address
 
 TIMEOUT = timedelta(seconds=3)
 

@@ -15,7 +15,7 @@ from fakes.clock import FakeClock
 from fakes.receiver import a_raw_receiver, a_receiver
 
 from batchwork.adapters.http import HttpEgress
-from batchwork.domain.address import Address
+from batchwork.domain.networks import Address
 
 SHORT = timedelta(seconds=0.4)
 #: What a deadline may be overrun by on a busy machine; a timeout that started again with each byte would take 5 s.

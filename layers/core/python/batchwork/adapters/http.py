@@ -8,28 +8,26 @@ Proxies of the environment do not apply, nothing is retried, and redirects are a
 
 from __future__ import annotations
 
-import io
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from http.client import HTTPConnection, HTTPException
 from ipaddress import ip_address
-from typing import Any
 
 from batchwork.adapters.clock import SystemClock
+from batchwork.adapters.deadline import Channel, Deadline
 from batchwork.domain import address as addresses
-from batchwork.domain.address import Address, BadUrlError, Target
+from batchwork.domain import networks
+from batchwork.domain.address import BadUrlError, Target
 from batchwork.domain.errors import EgressRefused
+from batchwork.domain.networks import Address
 from batchwork.ports import Answer, Clock
 
 USER_AGENT = "Batchwork/1"
-#: Bytes sent under one look at the clock: one TLS record.
-_PIECE = 16_384
 
 #: Returns the addresses of (host, port); raises OSError when there are none.
 Resolver = Callable[[str, int], list[Address]]
@@ -39,60 +37,6 @@ def resolve(host: str, port: int) -> list[Address]:
     """Return a name's addresses in the system's order, each once."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(ip_address(entry[4][0]) for entry in found))
-
-
-class Deadline:
-    """A point in time that every step of a request shares."""
-
-    def __init__(self, timeout: timedelta) -> None:
-        self._timeout = timeout
-        self._end = time.monotonic() + timeout.total_seconds()
-
-    def left(self) -> float:
-        """Return the seconds left; raises TimeoutError when there are none."""
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise self.passed()
-        return left
-
-    def passed(self) -> TimeoutError:
-        """Return the error of a deadline that passed."""
-        return TimeoutError(f"timeout after {self._timeout.total_seconds():g} s")
-
-
-class _Reader(io.RawIOBase):
-    """What http.client reads from: each read gets what is left of the deadline, not a timeout of its own."""
-
-    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
-        super().__init__()
-        self._sock = sock
-        self._deadline = deadline
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        self._sock.settimeout(self._deadline.left())
-        return self._sock.recv_into(buffer)
-
-
-class _Channel:
-    """The part of a socket that http.client uses, under a deadline."""
-
-    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
-        self._sock = sock
-        self._deadline = deadline
-
-    def sendall(self, data: bytes) -> None:
-        for start in range(0, len(data), _PIECE):
-            self._sock.settimeout(self._deadline.left())
-            self._sock.sendall(data[start : start + _PIECE])
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Reader(self._sock, self._deadline))
-
-    def close(self) -> None:
-        """Leave the socket open: http.client calls this before the body of a closing answer is read."""
 
 
 class HttpEgress:
@@ -173,8 +117,8 @@ class HttpEgress:
         return found[0]
 
     def _judge(self, address: Address, target: Target) -> None:
-        kind = addresses.refused(address, allow_loopback=self._allow_loopback)
-        if kind is None and target.scheme != "https" and not addresses.is_loopback(address):
+        kind = networks.refused(address, allow_loopback=self._allow_loopback)
+        if kind is None and target.scheme != "https" and not networks.is_loopback(address):
             kind = "not loopback, where alone plain http is allowed"
         if kind is not None:
             raise EgressRefused(address=str(address), reason=f"{address} is {kind}")
@@ -210,7 +154,7 @@ class HttpEgress:
         self, sock: socket.socket, target: Target, body: bytes, headers: dict[str, str], limit: int, deadline: Deadline
     ) -> Answer:
         connection = HTTPConnection(target.host, target.port)
-        connection.sock = _Channel(sock, deadline)  # all that http.client uses of a socket
+        connection.sock = Channel(sock, deadline)  # all that http.client uses of a socket
         fixed = {"Host": target.authority, "User-Agent": USER_AGENT, "Connection": "close"}
         connection.request("POST", target.path, body, fixed | headers)
         response = connection.getresponse()
@@ -235,7 +179,6 @@ class HttpEgress:
 
 
 #: The name that messages_worker imports.
-UrllibEgress = HttpEgress
 
 
 def _no_address() -> OSError:

@@ -10,10 +10,11 @@ from datetime import datetime
 from batchwork.domain.errors import InvalidRequest, NotFound, Problem
 from batchwork.domain.workspace import ApiKey, Workspace, WorkspaceStatus, digest_of
 from batchwork.ports import Clock, IdentityStore
+from batchwork.use_cases import authenticate
 
 #: What a key may be allowed to do, beside ``*`` for everything.
 SCOPES = ("batches:read", "batches:write", "agents:read", "agents:write", "chats:read", "chats:write")
-EVERY_SCOPE = "*"
+EVERY_SCOPE = authenticate.EVERY_SCOPE
 #: Names of workspaces and keys, in characters.
 MAX_NAME = 128
 

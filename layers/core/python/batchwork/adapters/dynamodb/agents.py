@@ -1,12 +1,8 @@
-"""Agents: one row each, a workspace's in one partition; versions one immutable row each, an agent's in one partition.
-
-A version's texts (prompt, documents, tools) are packed, and spilled to the bucket when they would crowd the row.
-"""
+"""Agents: a workspace's in one partition; their versions, each immutable, an agent's in one partition."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +10,12 @@ from botocore.exceptions import ClientError
 
 from batchwork.adapters import aws
 from batchwork.adapters.dynamodb import keys
-from batchwork.adapters.dynamodb.attributes import row, time_of, unrow, wire
+from batchwork.adapters.dynamodb.agent_rows import agent_of, agent_row, version_of, version_row
+from batchwork.adapters.dynamodb.attributes import unrow, wire
 from batchwork.adapters.dynamodb.bulk import get_all, query_all
 from batchwork.adapters.dynamodb.errors import condition_failed
 from batchwork.adapters.packing import Packer
-from batchwork.domain.agent import Agent, AgentVersion, Document, ProviderChoice
+from batchwork.domain.agent import Agent, AgentVersion
 from batchwork.domain.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
@@ -44,16 +41,16 @@ class DynamoAgents:
         The agent's row is updated, not replaced: an update must not undo a publish that happens meanwhile.
         """
         agent_write: Any = (
-            {"Put": {"TableName": self._table, "Item": _agent_row(agent), "ConditionExpression": _NEW}}
+            {"Put": {"TableName": self._table, "Item": agent_row(agent), "ConditionExpression": _NEW}}
             if version.number == 1
             else {"Update": self._advance(agent, version.number)}
         )
-        version_row = _version_row(version, self._packer)
+        new_version = version_row(version, self._packer)
         try:
             self._dynamodb.transact_write_items(
                 TransactItems=[
                     agent_write,
-                    {"Put": {"TableName": self._table, "Item": version_row, "ConditionExpression": _NEW}},
+                    {"Put": {"TableName": self._table, "Item": new_version, "ConditionExpression": _NEW}},
                 ]
             )
         except ClientError as exc:
@@ -126,20 +123,21 @@ class DynamoAgents:
         answer = self._dynamodb.get_item(
             TableName=self._table, Key=keys.agent(workspace_id, agent_id), ConsistentRead=True
         )
-        return _agent(workspace_id, unrow(answer["Item"])) if "Item" in answer else None
+        return agent_of(workspace_id, unrow(answer["Item"])) if "Item" in answer else None
 
     def get_many(self, workspace_id: str, agent_ids: Iterable[str]) -> dict[str, Agent]:
         """Return the agents there are, strongly consistent, in as few calls as there are hundreds (AWS limit)."""
         wanted = [keys.agent(workspace_id, agent_id) for agent_id in dict.fromkeys(agent_ids)]
         found = (
-            _agent(workspace_id, unrow(each)) for each in get_all(self._dynamodb, self._table, wanted, consistent=True)
+            agent_of(workspace_id, unrow(each))
+            for each in get_all(self._dynamodb, self._table, wanted, consistent=True)
         )
         return {agent.id: agent for agent in found}
 
     def find(self, workspace_id: str) -> list[Agent]:
         """Return every agent of a workspace, newest first."""
         partition = keys.agent(workspace_id, "")["pk"]
-        agents = [_agent(workspace_id, each) for each in self._query(partition)]
+        agents = [agent_of(workspace_id, each) for each in self._query(partition)]
         return sorted(agents, key=lambda agent: (agent.created_at, agent.id), reverse=True)
 
     def version(self, workspace_id: str, agent_id: str, number: int) -> AgentVersion | None:
@@ -182,83 +180,7 @@ class DynamoAgents:
         return (unrow(each) for each in found)
 
     def _version(self, workspace_id: str, agent_id: str, values: dict[str, Any]) -> AgentVersion:
-        return _version(workspace_id, agent_id, values, self._packer.read(values))
-
-
-def _agent_row(agent: Agent) -> dict[str, Any]:
-    values = row(
-        {
-            "name": agent.name,
-            "description": agent.description,
-            "latest": agent.latest,
-            "published": agent.published,
-            "created_at": agent.created_at,
-            "updated_at": agent.updated_at,
-        }
-    )
-    return keys.agent(agent.workspace_id, agent.id) | values
-
-
-def _agent(workspace_id: str, values: dict[str, Any]) -> Agent:
-    return Agent(
-        id=values["sk"].removeprefix("AGENT#"),
-        workspace_id=workspace_id,
-        name=values["name"],
-        description=values.get("description"),
-        latest=values["latest"],
-        published=values.get("published"),
-        created_at=time_of(values["created_at"]),
-        updated_at=time_of(values["updated_at"]),
-    )
-
-
-def _version_row(version: AgentVersion, packer: Packer) -> dict[str, Any]:
-    content = {
-        "name": version.name,
-        "description": version.description,
-        "system_prompt": version.system_prompt,
-        "suggested_questions": version.suggested_questions,
-        "documents": [asdict(document) for document in version.documents],
-        "attachment_ids": version.attachment_ids,
-        "use_search": version.use_search,
-        "unified_tools": version.unified_tools,
-        "primary_object_ids": version.primary_object_ids,
-        "llm_model": version.llm_model,
-        "provider": {"type": version.provider.type, "settings": version.provider.settings},
-    }
-    # The version's own id ends the blob's name: of two updates that race for a number, the one that loses has written
-    # its blob already, and must not have written over the winner's.
-    blob = f"agents/{version.workspace_id}/{version.agent_id}/{version.number}-{version.id}"
-    values = {
-        "id": version.id,
-        "number": version.number,
-        "created_at": version.created_at,
-        "was_published": version.was_published,
-        **packer.write(content, blob),
-    }
-    return keys.agent_version(version.workspace_id, version.agent_id, version.number) | row(values)
-
-
-def _version(workspace_id: str, agent_id: str, values: dict[str, Any], content: dict[str, Any]) -> AgentVersion:
-    return AgentVersion(
-        id=values["id"],
-        agent_id=agent_id,
-        workspace_id=workspace_id,
-        number=values["number"],
-        created_at=time_of(values["created_at"]),
-        was_published=values["was_published"],
-        name=content["name"],
-        description=content["description"],
-        system_prompt=content["system_prompt"],
-        suggested_questions=tuple(content["suggested_questions"]),
-        documents=tuple(Document(**document) for document in content["documents"]),
-        attachment_ids=tuple(content["attachment_ids"]),
-        use_search=content["use_search"],
-        unified_tools=tuple(content["unified_tools"]),
-        primary_object_ids=tuple(content["primary_object_ids"]),
-        llm_model=content["llm_model"],
-        provider=ProviderChoice(**content["provider"]),
-    )
+        return version_of(workspace_id, agent_id, values, self._packer)
 
 
 def _collided(exc: ClientError) -> bool:

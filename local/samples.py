@@ -1,0 +1,129 @@
+"""The table that events/*.json speak of, and what each function must answer to its event on it.
+
+The same events and checks run in containers (local.sam_local) and in process (tests/functions/test_events.py).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from batchwork.adapters.clock import SystemClock
+from batchwork.adapters.dynamodb.agents import DynamoAgents
+from batchwork.adapters.dynamodb.batches import DynamoBatches
+from batchwork.adapters.dynamodb.deliveries import DynamoDeliveries
+from batchwork.adapters.dynamodb.identities import DynamoIdentities
+from batchwork.adapters.dynamodb.sequences import DynamoSequences
+from batchwork.adapters.packing import Packer
+from batchwork.adapters.s3 import S3Blobs
+from batchwork.adapters.sqs import SqsWorkQueue
+from batchwork.domain.workspace import Caller
+from batchwork.edge.http import Request
+from batchwork.families.messages.submissions import BatchSubmitter
+from batchwork.use_cases.agents import Agents, Draft
+from batchwork.use_cases.keys import EVERY_SCOPE, Keys, Workspaces
+from batchwork.use_cases.submit import Submit
+from local.seed import FAQ, document
+from local.stack import ROOT
+
+Json = dict[str, Any]
+
+#: In the order in which they tell a story: a batch is worked, read, completed, its webhook tried; another cancelled.
+FUNCTIONS = (
+    "unrouted",
+    "messages_agents",
+    "messages_chats",
+    "messages_create",
+    "messages_worker",
+    "messages_read",
+    "completion",
+    "webhook_sender",
+    "messages_cancel",
+    "sweeper",
+)
+#: Workspace, key id and secret of the events' ``bw_events_events.events``.
+NAME = "events"
+AGENT = "550e8400-e29b-41d4-a716-446655440000"
+WORKED = "6f1c1a5e-6d0b-4a55-9a3c-0d5b3f0f7c11"
+CANCELLED = "6f1c1a5e-6d0b-4a55-9a3c-0d5b3f0f7c12"
+#: Nobody listens there, on any machine and in any container: the attempt is made, refused and recorded.
+WEBHOOK = "http://127.0.0.1:9/webhooks/codeer"
+
+
+def event(function: str) -> Json:
+    """Return a function's event."""
+    loaded: Json = json.loads((ROOT / "events" / f"{function}.json").read_text())
+    return loaded
+
+
+def events() -> set[str]:
+    """Return the functions that have an event."""
+    return {path.stem for path in (ROOT / "events").glob("*.json")}
+
+
+def seed(table: str, bucket: str, work_queue: str) -> None:
+    """Make the workspace, key, agent and two batches of the events, with the ids they name."""
+    clock = SystemClock()
+    identities, packer = DynamoIdentities(table), Packer(lambda: S3Blobs(bucket))
+    workspace = Workspaces(identities, clock, lambda: NAME).create("Events", "pro")
+    key, _ = Keys(identities, clock, lambda: NAME, lambda: NAME).create(NAME, "events", [EVERY_SCOPE])
+    agents = DynamoAgents(table, packer)
+    ids = iter((AGENT, "7c9e6679-7425-40de-944b-e07fc1f90ae7"))
+    life = Agents(agents, clock, lambda: next(ids))
+    documents = tuple(document(path) for path in sorted(FAQ.glob("*.md")))
+    agent, version = life.create(NAME, Draft(name="Shop assistant", documents=documents))
+    life.publish(NAME, agent.id, version.id)
+    for batch_id in (WORKED, CANCELLED):
+        submitter = BatchSubmitter(
+            submit=Submit(
+                batches=DynamoBatches(table, packer, timedelta(days=1)),
+                queue=SqsWorkQueue(work_queue),
+                clock=clock,
+                deadline=timedelta(hours=1),
+                new_id=lambda batch_id=batch_id: batch_id,  # type: ignore[misc] # mypy infers no type for the default
+                unqueued=_refuse,
+            ),
+            agents=agents,
+            sequences=DynamoSequences(table),
+            check_url=lambda _: None,
+        )
+        asked = event("messages_create")
+        body = json.loads(asked["body"]) | {"webhook": {"url": WEBHOOK, "secret": "your-webhook-secret"}}
+        request = Request.from_event({**asked, "body": json.dumps(body)})
+        submitter(request, Caller(workspace, key))
+
+
+def _refuse(problem: Exception) -> None:
+    raise problem
+
+
+def checks(table: str) -> dict[str, Callable[[Any], bool]]:
+    """Return by function whether its answer to its event is right."""
+    return {
+        "unrouted": lambda answer: _told(answer, 404)["error_code"] == 10003,
+        "messages_agents": lambda answer: [each["id"] for each in _told(answer, 200)["data"]] == [AGENT],
+        "messages_chats": lambda answer: isinstance(_told(answer)["data"]["id"], int),
+        "messages_create": lambda answer: _told(answer, 202)["data"]["total_requests"] == 2,
+        "messages_worker": lambda answer: answer == {"batchItemFailures": []},
+        "messages_read": lambda answer: "9 AM to 6 PM EST" in _told(answer, 200)["data"][0]["response_content"],
+        "completion": lambda answer: answer == {"batchItemFailures": []},
+        "webhook_sender": lambda answer: answer == {"batchItemFailures": []} and _attempts(table) == [1],
+        "messages_cancel": lambda answer: _told(answer, 202)["data"]["status"] == "cancelling",
+        "sweeper": lambda answer: isinstance(answer, dict) and all(isinstance(n, int) for n in answer.values()),
+    }
+
+
+def _told(answer: Any, status: int | None = None) -> Any:
+    """Return the JSON of an HTTP answer, an empty envelope for another status than expected."""
+    if answer["statusCode"] != (status or answer["statusCode"]):
+        return {"data": None, "error_code": None}
+    return json.loads(answer["body"])
+
+
+def _attempts(table: str) -> list[int]:
+    """Return the numbers of the attempts at the worked batch's webhook."""
+    asked = json.loads(event("webhook_sender")["Records"][0]["body"])
+    delivery = DynamoDeliveries(table).get(NAME, asked["delivery_id"])
+    return [attempt.number for attempt in delivery.attempts] if delivery else []
