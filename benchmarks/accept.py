@@ -57,8 +57,9 @@ class Tape:
         """Answer instead of AWS (botocore's before-send event)."""
         _, body = self.answers[self._next]
         self._next += 1
-        headers = {"content-type": "application/x-amz-json-1.0"}
-        return AWSResponse(str(request.url), 200, headers, _Raw(body))  # type: ignore[arg-type] # all that is read of it
+        headers: Any = {"content-type": "application/x-amz-json-1.0"}
+        raw: Any = _Raw(body)
+        return AWSResponse(str(request.url), 200, headers, raw)
 
 
 def submission(agent_id: str, items: int, size: int = 500) -> dict[str, Any]:

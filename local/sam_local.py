@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,7 @@ BUILT = stack.ROOT / ".aws-sam" / "build" / "template.yaml"
 #: Where containers see this machine: Docker's bridge on Linux. Docker Desktop takes --host host.docker.internal.
 BRIDGE = "172.17.0.1"
 INVOKE_SECONDS = 300
+ARCHITECTURE = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
 
 
 def invoke(function: str, settings: Path, options: list[str]) -> tuple[Any, str]:
@@ -32,6 +34,8 @@ def invoke(function: str, settings: Path, options: list[str]) -> tuple[Any, str]
     logical = "".join(word.capitalize() for word in function.split("_")) + "Function"
     event = stack.ROOT / "events" / f"{function}.json"
     command = [str(SAM), "local", "invoke", logical, "--template", str(BUILT), "--event", str(event)]
+    # The built template keeps the parameter, and containers of another processor than this machine's run nowhere.
+    command += ["--parameter-overrides", f"Architecture={ARCHITECTURE}"]
     environment = stack.clean_environment() | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
     done = subprocess.run(
         [*command, "--env-vars", str(settings), *options],

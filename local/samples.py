@@ -19,6 +19,7 @@ from batchwork.adapters.dynamodb.sequences import DynamoSequences
 from batchwork.adapters.packing import Packer
 from batchwork.adapters.s3 import S3Blobs
 from batchwork.adapters.sqs import SqsWorkQueue
+from batchwork.domain.batch import BatchRef
 from batchwork.domain.workspace import Caller
 from batchwork.edge.http import Request
 from batchwork.families.messages.submissions import BatchSubmitter
@@ -106,7 +107,7 @@ def checks(table: str) -> dict[str, Callable[[Any], bool]]:
         "messages_agents": lambda answer: [each["id"] for each in _told(answer, 200)["data"]] == [AGENT],
         "messages_chats": lambda answer: isinstance(_told(answer)["data"]["id"], int),
         "messages_create": lambda answer: _told(answer, 202)["data"]["total_requests"] == 2,
-        "messages_worker": lambda answer: answer == {"batchItemFailures": []},
+        "messages_worker": lambda answer: answer == {"batchItemFailures": []} and _succeeded(table) == 2,
         "messages_read": lambda answer: "9 AM to 6 PM EST" in _told(answer, 200)["data"][0]["response_content"],
         "completion": lambda answer: answer == {"batchItemFailures": []},
         "webhook_sender": lambda answer: answer == {"batchItemFailures": []} and _attempts(table) == [1],
@@ -120,6 +121,13 @@ def _told(answer: Any, status: int | None = None) -> Any:
     if answer["statusCode"] != (status or answer["statusCode"]):
         return {"data": None, "error_code": None}
     return json.loads(answer["body"])
+
+
+def _succeeded(table: str) -> int:
+    """Return how many items of the worked batch succeeded."""
+    packer = Packer(lambda: S3Blobs("unused: a header has no blob"))
+    batch = DynamoBatches(table, packer, timedelta(days=1)).get(BatchRef(NAME, WORKED))
+    return batch.succeeded if batch else 0
 
 
 def _attempts(table: str) -> list[int]:

@@ -46,8 +46,7 @@ class Emulator:
     def answers(self) -> bool:
         """Whether it is healthy."""
         try:
-            # Loopback, and the scheme is written above.
-            with urllib.request.urlopen(f"{self.endpoint}/_ministack/health", timeout=2) as answer:  # noqa: S310
+            with urllib.request.urlopen(f"{self.endpoint}/_ministack/health", timeout=2) as answer:  # noqa: S310 -- loopback, by http
                 return bool(answer.status == 200)
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False

@@ -8,6 +8,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from fakes.batches import FakeBatches
+from fakes.clock import FakeClock
+from fakes.deliveries import FakeDeliveries
+from fakes.queues import FakeDeliveryQueue, FakeWorkQueue
+
 from batchwork.domain.batch import Batch, BatchRef, BatchStatus, WebhookTarget
 from batchwork.domain.item import Failure, Item, ItemError, ItemStatus, Outcome, Result, Success
 from batchwork.domain.webhook import Delivery
@@ -18,11 +23,6 @@ from batchwork.use_cases.read import ItemView, ReadBatches
 from batchwork.use_cases.submit import Submit
 from batchwork.use_cases.sweep import Sweep
 from batchwork.use_cases.work import Work
-
-from fakes.batches import FakeBatches
-from fakes.clock import FakeClock
-from fakes.deliveries import FakeDeliveries
-from fakes.queues import FakeDeliveryQueue, FakeWorkQueue
 
 
 class Died(BaseException):
@@ -140,7 +140,7 @@ class Engine:
         if fuse is None:
             return self.batches, self.queue, self.delivery_queue, self.clock
         return (
-            Dying(self.batches, fuse),  # type: ignore[return-value] # a proxy
+            Dying(self.batches, fuse),
             Dying(self.queue, fuse),
             Dying(self.delivery_queue, fuse),
             self.clock,
@@ -165,7 +165,7 @@ class Engine:
         Work(
             batches=batches,
             queue=queue,
-            processor=Dying(self.processor, fuse) if fuse else self.processor,  # type: ignore[arg-type] # a proxy
+            processor=Dying(self.processor, fuse) if fuse else self.processor,
             clock=clock,
             concurrency=20,
             new_token=lambda: next(self._tokens),
@@ -178,7 +178,7 @@ class Engine:
 
     def cancel(self, ref: BatchRef, *, fuse: Fuse | None = None) -> Batch:
         batches, _, _, clock = self._ports(fuse)
-        return Cancel(batches, clock, self.errors.append)(ref)
+        return Cancel(batches, clock, "messages", self.errors.append)(ref)
 
     def sweep(self, *, fuse: Fuse | None = None) -> dict[str, int]:
         batches, queue, deliveries, clock = self._ports(fuse)
@@ -215,10 +215,10 @@ class Engine:
         return self.batch(ref)
 
     def batch(self, ref: BatchRef) -> Batch:
-        return ReadBatches(self.batches, self.clock).get(ref)
+        return ReadBatches(self.batches, self.clock, "messages").get(ref)
 
     def views(self, ref: BatchRef, status: ItemStatus | None = None) -> list[ItemView]:
-        return ReadBatches(self.batches, self.clock).results(ref, status, 0, 1000).entries
+        return ReadBatches(self.batches, self.clock, "messages").results(ref, status, 0, 1000).entries
 
 
 def failing(code: int = 500, *, retryable: bool = False, retry_after: timedelta | None = None) -> Failure:

@@ -15,7 +15,7 @@ _numbers = itertools.count(1)
 
 def a_batch(
     *,
-    id: str | None = None,
+    id: str | None = None,  # noqa: A002 -- a batch's own word
     workspace_id: str = "acme",
     family: str = "messages",
     total: int = 20,

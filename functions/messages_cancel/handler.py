@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from batchwork.adapters import aws
 from batchwork.adapters.clock import SystemClock
 from batchwork.adapters.dynamodb.batches import DynamoBatches
 from batchwork.adapters.dynamodb.identities import DynamoIdentities
 from batchwork.adapters.packing import Packer
-from batchwork.adapters.s3 import S3Blobs
 from batchwork.edge import settings, telemetry
 from batchwork.edge.endpoint import endpoint
+from batchwork.families.messages import FAMILY
 from batchwork.families.messages.batches import BatchCanceller
 from batchwork.families.messages.errors import MessagesEnvelope
 from batchwork.use_cases.authenticate import Authenticate
@@ -21,11 +19,11 @@ SERVICE = "messages_cancel"
 TABLE, BUCKET = settings.text("TABLE_NAME"), settings.text("BUCKET_NAME")
 dynamodb = aws.client("dynamodb")
 clock = SystemClock()
-packer = Packer(cache(lambda: S3Blobs(BUCKET)))
+packer = Packer.in_bucket(BUCKET)
 
 batches = DynamoBatches(TABLE, packer, settings.days("RETENTION_DAYS", 30), dynamodb)
 unsettled = telemetry.unexpected(telemetry.logger(SERVICE))
-canceller = BatchCanceller(Cancel(batches, clock, unsettled))
+canceller = BatchCanceller(Cancel(batches, clock, FAMILY, unsettled))
 
 handler = endpoint(
     routes={("POST", "/api/v1/batches/{batch_id}/cancel"): canceller},

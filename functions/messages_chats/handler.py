@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import cache, partial
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from batchwork.adapters import aws
@@ -15,9 +13,8 @@ from batchwork.adapters.dynamodb.chats import DynamoChats
 from batchwork.adapters.dynamodb.files import S3Files
 from batchwork.adapters.dynamodb.identities import DynamoIdentities
 from batchwork.adapters.dynamodb.sequences import DynamoSequences
-from batchwork.adapters.packing import Packer
-from batchwork.adapters.providers import providers
-from batchwork.adapters.s3 import S3Blobs
+from batchwork.adapters.packing import Packer, bucket
+from batchwork.adapters.providers import open_providers
 from batchwork.edge import settings
 from batchwork.edge.endpoint import endpoint
 from batchwork.families.messages.chats import ChatRoutes
@@ -29,35 +26,21 @@ from batchwork.use_cases.authenticate import Authenticate
 from batchwork.use_cases.chats import Chats, Converse
 from batchwork.use_cases.files import Files
 
-if TYPE_CHECKING:
-    from batchwork.ports import Egress, SecretStore
-
 #: API Gateway gives up after 29 s (AWS limit).
 TIMEOUT = timedelta(seconds=25)
 TABLE = settings.text("TABLE_NAME")
 dynamodb = aws.client("dynamodb")
 clock = SystemClock()
-blobs = cache(partial(S3Blobs, settings.text("BUCKET_NAME")))
+blobs = bucket(settings.text("BUCKET_NAME"))
 packer = Packer(blobs)
-
-
-def egress() -> Egress:
-    """Return the way out to addresses that customers chose, imported when the first provider needs it."""
-    from batchwork.adapters.http import HttpEgress
-
-    return HttpEgress(allow_loopback=settings.flag("ALLOW_LOOPBACK_EGRESS"))
-
-
-def secrets() -> SecretStore:
-    """Return the secrets that providers need, imported when the first one does."""
-    from batchwork.adapters.secrets import AwsSecrets
-
-    return AwsSecrets(clock)
-
-
 agents, chats = DynamoAgents(TABLE, packer, dynamodb), DynamoChats(TABLE, packer, dynamodb)
 files, sequences = S3Files(TABLE, blobs, dynamodb), DynamoSequences(TABLE, dynamodb)
-conversation = Conversation(chats=chats, files=files, providers=providers(egress, secrets), extract=extract)
+conversation = Conversation(
+    chats=chats,
+    files=files,
+    providers=open_providers(clock, allow_loopback=settings.flag("ALLOW_LOOPBACK_EGRESS")),
+    extract=extract,
+)
 chatting = ChatRoutes(
     chats=Chats(chats, agents, sequences, clock),
     converse=Converse(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 from uuid import uuid4
 
 from batchwork.adapters import aws
@@ -12,7 +12,6 @@ from batchwork.adapters.dynamodb.batches import DynamoBatches
 from batchwork.adapters.dynamodb.identities import DynamoIdentities
 from batchwork.adapters.dynamodb.sequences import DynamoSequences
 from batchwork.adapters.packing import Packer
-from batchwork.adapters.s3 import S3Blobs
 from batchwork.adapters.sqs import SqsWorkQueue
 from batchwork.domain.address import check_url
 from batchwork.edge import settings, telemetry
@@ -26,7 +25,7 @@ SERVICE = "messages_create"
 TABLE, BUCKET = settings.text("TABLE_NAME"), settings.text("BUCKET_NAME")
 dynamodb = aws.client("dynamodb")
 clock = SystemClock()
-packer = Packer(cache(lambda: S3Blobs(BUCKET)))
+packer = Packer.in_bucket(BUCKET)
 
 submitter = BatchSubmitter(
     submit=Submit(

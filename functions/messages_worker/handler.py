@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from batchwork.adapters import aws
@@ -15,18 +14,14 @@ from batchwork.adapters.dynamodb.agents import DynamoAgents
 from batchwork.adapters.dynamodb.batches import DynamoBatches
 from batchwork.adapters.dynamodb.chats import DynamoChats
 from batchwork.adapters.dynamodb.files import S3Files
-from batchwork.adapters.packing import Packer
-from batchwork.adapters.providers import providers
-from batchwork.adapters.s3 import S3Blobs
+from batchwork.adapters.packing import Packer, bucket
+from batchwork.adapters.providers import open_providers
 from batchwork.adapters.sqs import SqsWorkQueue
 from batchwork.domain.batch import BatchRef
 from batchwork.edge import settings, telemetry
 from batchwork.processors.messages.conversation import Conversation
 from batchwork.processors.messages.processor import MessagesProcessor
 from batchwork.use_cases.work import Work
-
-if TYPE_CHECKING:
-    from batchwork.ports import Egress, SecretStore
 
 #: Kept free at the end of an invocation, to write down what was done.
 REST = timedelta(seconds=10)
@@ -36,27 +31,16 @@ unexpected = telemetry.unexpected(log)
 clock = SystemClock()
 table = settings.text("TABLE_NAME")
 dynamodb = aws.client("dynamodb")
-blobs = cache(partial(S3Blobs, settings.text("BUCKET_NAME")))
+blobs = bucket(settings.text("BUCKET_NAME"))
 packer = Packer(blobs)
-
-
-def egress() -> Egress:
-    """Return the way out to addresses that customers chose, imported when the first provider needs it."""
-    from batchwork.adapters.http import HttpEgress
-
-    return HttpEgress(allow_loopback=settings.flag("ALLOW_LOOPBACK_EGRESS"))
-
-
-def secrets() -> SecretStore:
-    """Return the secrets that providers need, imported when the first one does."""
-    from batchwork.adapters.secrets import AwsSecrets
-
-    return AwsSecrets(clock)
-
-
 chats = DynamoChats(table, packer, dynamodb)
 files = S3Files(table, blobs, dynamodb)
-conversation = Conversation(chats=chats, files=files, providers=providers(egress, secrets), extract=extract)
+conversation = Conversation(
+    chats=chats,
+    files=files,
+    providers=open_providers(clock, allow_loopback=settings.flag("ALLOW_LOOPBACK_EGRESS")),
+    extract=extract,
+)
 work = Work(
     batches=DynamoBatches(table, packer, settings.days("RETENTION_DAYS", 30), dynamodb),
     queue=SqsWorkQueue(settings.text("WORK_QUEUE_URL")),

@@ -8,6 +8,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from engine import announce
+from factories import AT, a_batch, a_webhook, items_of
+from fakes.batches import FakeBatches
+from fakes.deliveries import FakeDeliveries
+
 from batchwork.adapters.dynamodb.batches import DynamoBatches
 from batchwork.adapters.dynamodb.deliveries import DynamoDeliveries
 from batchwork.adapters.packing import Packer
@@ -18,11 +23,6 @@ from batchwork.domain.errors import AlreadyCounted
 from batchwork.domain.item import CANCELLED, CRASHED, Deferral, Item, Result
 from batchwork.domain.lease import Lease
 from batchwork.ports import BatchStore, DeliveryStore, Tally
-from fakes.batches import FakeBatches
-from fakes.deliveries import FakeDeliveries
-
-from engine import announce
-from factories import AT, a_batch, a_webhook, items_of
 
 MINUTE = timedelta(minutes=1)
 
@@ -150,9 +150,7 @@ def test_a_free_unit_is_settled_without_a_lease_and_an_expired_one_too(
     assert store.chunk(batch, 0).results()[0].error == CANCELLED
 
 
-def test_what_a_slice_defers_is_read_back_and_given_back_again(
-    store: BatchStore, stored: Callable[..., Batch]
-) -> None:
+def test_what_a_slice_defers_is_read_back_and_given_back_again(store: BatchStore, stored: Callable[..., Batch]) -> None:
     batch = stored()
     first = Deferral(index=3, attempts=1, not_before=AT + MINUTE, error=CRASHED)
     store.lease(batch, batch.cut.unit(0), a_lease("one"), AT)
@@ -186,7 +184,7 @@ def test_a_request_repeated_because_its_answer_was_lost_succeeds(
 def test_a_unit_is_counted_once(store: BatchStore, stored: Callable[..., Batch]) -> None:
     batch = stored()
     counted = store.count(batch, [Tally(0, 9, 1)])
-    assert (counted.succeeded, counted.failed, counted.remaining, counted.counted) == (9, 1, 10, {0})
+    assert (counted.succeeded, counted.failed, counted.remaining, counted.counted) == (9, 1, 10, frozenset({0}))
     with pytest.raises(AlreadyCounted):
         store.count(batch, [Tally(0, 9, 1)])
     with pytest.raises(AlreadyCounted):

@@ -13,7 +13,6 @@ from batchwork.domain.item import Deferral, Item, Result
 from batchwork.domain.lease import ChunkState, Lease, UnitState
 from batchwork.domain.webhook import Delivery
 from batchwork.ports import Page, Tally
-
 from fakes.deliveries import FakeDeliveries
 
 

@@ -15,7 +15,7 @@ from fakes.blobs import FakeBlobs
 
 from batchwork.adapters import aws
 from batchwork.adapters.dynamodb.agents import DynamoAgents
-from batchwork.adapters.dynamodb.bulk import StillUnprocessedError
+from batchwork.adapters.dynamodb.calls import StillUnprocessedError
 from batchwork.adapters.dynamodb.chats import DynamoChats
 from batchwork.adapters.packing import Packer
 from batchwork.domain.errors import Conflict

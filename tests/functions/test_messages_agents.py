@@ -148,7 +148,9 @@ def test_another_workspaces_agents_do_not_exist(call: Gateway, other: Gateway) -
     assert call("GET", AGENT, agent_id=agent["id"]).data["name"] == "Support"
 
 
-@pytest.mark.parametrize("wrong", ["x", "../agents", "1", "00000000-0000-4000-8000-00000000000g", str(uuid4())])
+@pytest.mark.parametrize(
+    "wrong", ["x", "../agents", "1", "00000000-0000-4000-8000-00000000000g", "d6ab2045-d0b5-42bb-a683-68aa459035d7"]
+)
 def test_an_id_that_names_nothing_is_not_found(call: Gateway, wrong: str) -> None:
     assert call("GET", AGENT, agent_id=wrong).status == 404
     agent = call("POST", AGENTS, BODY).data

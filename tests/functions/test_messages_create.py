@@ -65,11 +65,11 @@ def test_what_is_accepted_is_stored_whole_and_queued_chunk_by_chunk(api: Message
     created = api.call("POST", PATH, a_body(api, requests=requests, webhook=webhook)).data
     batch = api.stored(created["id"])
     assert batch.family == "messages"
-    assert batch.attributes == {"agent_id": api.agent, "versions": {api.agent: 1, other: 1}, "first_id": 1}
+    assert batch.attributes == {"agent_id": api.agent, "version": 1, "first_id": 1}
     assert batch.webhook is not None
     assert (batch.webhook.events, batch.webhook.secret) == (("cancelled",), "your-webhook-secret")
     stored = [item.body for chunk in range(batch.cut.chunks) for item in api.batches.chunk(batch, chunk).items]
-    assert stored == requests
+    assert stored == [{**request, "version": 1}, *requests[1:]]
     assert api.queued() == [
         {"workspace_id": api.workspace, "batch_id": batch.id, "chunk": chunk} for chunk in range(batch.cut.chunks)
     ]

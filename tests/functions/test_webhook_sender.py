@@ -68,10 +68,10 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 def test_a_delivery_arrives_signed_and_is_recorded(
+    capsys: pytest.CaptureFixture[str],
     sender: ModuleType,
     table: str,
     receiver: Receiver,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     delivery = put(table, a_delivery(url=receiver.url + "/webhooks/codeer?x=1"))
     assert sender.handler(event(delivery), None) == {"batchItemFailures": []}
@@ -122,10 +122,10 @@ def test_the_records_of_one_invocation_are_sent_at_the_same_time(
 
 
 def test_only_records_that_failed_unexpectedly_are_handed_back(
+    capsys: pytest.CaptureFixture[str],
     sender: ModuleType,
     table: str,
     receiver: Receiver,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     refused = a_receiver(lambda _: (500, {}, b""))
     with refused as failing:
@@ -147,10 +147,10 @@ def test_a_message_that_comes_twice_is_sent_once(sender: ModuleType, table: str,
 
 
 def test_an_exhausted_delivery_is_counted_for_the_alarm(
+    capsys: pytest.CaptureFixture[str],
     sender: ModuleType,
     table: str,
     receiver: Receiver,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     receiver.reaction = lambda _: (500, {}, b"")
     attempts = tuple(an_attempt(number=number) for number in range(1, 11))
@@ -181,10 +181,10 @@ def test_loopback_and_plain_http_are_refused_where_they_are_not_allowed(
 
 
 def test_nothing_secret_and_nothing_of_the_body_is_logged(
+    capsys: pytest.CaptureFixture[str],
     sender: ModuleType,
     table: str,
     receiver: Receiver,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     receiver.reaction = lambda sent: (500, {}, b"answer-of-the-receiver")
     delivery = put(table, a_delivery(url=receiver.url + "/path-of-a-customer", body=b'{"event":"content"}'))

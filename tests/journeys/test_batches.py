@@ -135,7 +135,11 @@ def test_an_attached_files_text_reaches_the_agent(stack: Stack) -> None:
     body = {
         "agent_id": client.agent_id,
         "requests": [
-            {"custom_id": "a", "message": "What is the secret word of the note?", "attached_file_uuids": [uploaded["uuid"]]},
+            {
+                "custom_id": "a",
+                "message": "What is the secret word of the note?",
+                "attached_file_uuids": [uploaded["uuid"]],
+            },
             {"custom_id": "b", "message": "What is it?", "attached_file_uuids": [str(uuid4())]},
         ],
     }

@@ -27,7 +27,11 @@ def example(name: str, stack: dict[str, Any]) -> str:
 
 def test_the_seeds_python_example_runs_as_it_is(stack: dict[str, Any]) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", example("example.py.txt", stack)], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", example("example.py.txt", stack)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -37,7 +41,9 @@ def test_the_seeds_python_example_runs_as_it_is(stack: dict[str, Any]) -> None:
     assert sum(line.startswith("  Response: ") for line in lines) == 10
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="the JavaScript example needs node, which make does not install")
+@pytest.mark.skipif(
+    shutil.which("node") is None, reason="the JavaScript example needs node, which make does not install"
+)
 def test_the_seeds_javascript_example_runs_as_it_is(stack: dict[str, Any], tmp_path: Path) -> None:
     script = tmp_path / "example.mjs"
     script.write_text(example("example.mjs.txt", stack))

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from batchwork.domain.chunk import Cut
 from hypothesis import given
 from hypothesis import strategies as st
+
+from batchwork.domain.chunk import Cut
 
 
 @pytest.mark.parametrize(

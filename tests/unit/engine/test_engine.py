@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from engine import EchoProcessor, Engine, failing
+from factories import a_webhook
+from fakes.batches import FakeBatches
+
 from batchwork.domain.batch import BatchRef, BatchStatus
 from batchwork.domain.errors import EngineFailed, NotCancellable, NotFound
 from batchwork.domain.item import Item, ItemStatus, Outcome, Success
-from fakes.batches import FakeBatches
-
-from engine import EchoProcessor, Engine, failing
-from factories import a_webhook
 
 
 def test_a_batch_goes_from_submit_to_completed() -> None:
@@ -76,7 +76,9 @@ def test_a_failing_item_never_repeats_its_neighbours() -> None:
 
 
 def test_neighbours_of_a_retried_item_are_settled_before_it_is_tried_again() -> None:
-    engine = Engine(EchoProcessor(rule=lambda item, t: failing(retryable=True) if item.index == 3 and t < 3 else Success({})))
+    engine = Engine(
+        EchoProcessor(rule=lambda item, t: failing(retryable=True) if item.index == 3 and t < 3 else Success({}))
+    )
     ref = engine.submit(10)
     ((_, chunk, _),) = engine.queue.take()
     engine.work(ref, chunk)

@@ -3,11 +3,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from batchwork.domain.retry import RetryPolicy
+from engine import failing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import failing
+from batchwork.domain.retry import RetryPolicy
 
 
 def test_an_item_is_tried_three_times_in_all() -> None:

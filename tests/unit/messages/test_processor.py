@@ -106,7 +106,7 @@ def world() -> World:
 
 
 def of_acme(**attributes: Any) -> Batch:
-    pinned = {"agent_id": AGENT, "versions": {AGENT: 1, OTHER_AGENT: 1}, "first_id": 5000}
+    pinned = {"agent_id": AGENT, "version": 1, "first_id": 5000}
     return a_batch(attributes={**pinned, **attributes})
 
 
@@ -179,7 +179,7 @@ class TestAnswers:
         assert world.provider.prompts[0].user == "user_123"
 
     def test_an_override_is_answered_by_its_own_agent(self, world: World) -> None:
-        world.process({"agent_id": OTHER_AGENT})
+        world.process({"agent_id": OTHER_AGENT, "version": 1})
         world.process()
         assert [prompt.version.agent_id for prompt in world.provider.prompts] == [OTHER_AGENT, AGENT]
 
@@ -187,13 +187,12 @@ class TestAnswers:
         world.publish(AGENT, 2)
         world.process()
         assert world.provider.prompts[0].version.number == 1
-        world.process(batch=of_acme(versions={AGENT: 2}))
+        world.process(batch=of_acme(version=2))
         assert world.provider.prompts[1].version.number == 2
 
-    @pytest.mark.parametrize("versions", [{}, {AGENT: 9}])
-    def test_a_pinned_version_that_is_gone_is_the_engines_failure(self, world: World, versions: Json) -> None:
+    def test_a_pinned_version_that_is_gone_is_the_engines_failure(self, world: World) -> None:
         with pytest.raises(EngineFailed, match=AGENT):
-            world.process(batch=of_acme(versions=versions))
+            world.process(batch=of_acme(version=9))
 
 
 class TestFailures:
@@ -282,14 +281,14 @@ class TestAttachments:
         world.upload(FILE, b"We open at nine.")
         world.publish(AGENT, 2, attachment_ids=(FILE,), documents=(Document("FAQ", "Hello"),))
         for index in range(3):
-            success(world.process(index=index, batch=of_acme(versions={AGENT: 2})))
+            success(world.process(index=index, batch=of_acme(version=2)))
         documents = world.provider.prompts[-1].version.documents
         assert documents == (Document("FAQ", "Hello"), Document("notes.txt", "We open at nine."))
         assert world.extracted == ["notes.txt"]
 
     def test_an_agent_whose_own_attachment_is_gone_fails_its_items_as_the_providers_fault(self, world: World) -> None:
         world.publish(AGENT, 2, attachment_ids=(FILE,))
-        outcome = failure(world.process(batch=of_acme(versions={AGENT: 2})))
+        outcome = failure(world.process(batch=of_acme(version=2)))
         assert (outcome.error.code, outcome.retryable) == (500, False)
 
 
@@ -324,7 +323,7 @@ class TestKeeping:
     def test_a_continued_chat_gets_a_turn_and_stays_what_it_was(self, world: World) -> None:
         world.chat(12, ("first", "one"))
         before = world.chats.get("acme", 12)
-        kept(world, of_acme(), item(4, {"history_id": 12, "agent_id": OTHER_AGENT, "name": "ignored"}))
+        kept(world, of_acme(), item(4, {"history_id": 12, "agent_id": OTHER_AGENT, "version": 1, "name": "ignored"}))
         assert world.chats.get("acme", 12) == before
         assert [(turn.id, turn.agent_id) for turn in world.chats.turns("acme", 12)] == [(1, AGENT), (5009, OTHER_AGENT)]
 

@@ -9,7 +9,10 @@ import json
 import zlib
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from batchwork.adapters.s3 import S3Blobs
 
 INLINE_LIMIT = 300_000
 
@@ -36,6 +39,18 @@ def unpack(packed: bytes) -> Any:
     return json.loads(zlib.decompress(packed).decode("utf-8", "surrogatepass"))
 
 
+def bucket(name: str) -> Callable[[], S3Blobs]:
+    """Return what opens a bucket: S3's client is made at its first use, not at every cold start."""
+
+    @cache
+    def opened() -> S3Blobs:
+        from batchwork.adapters.s3 import S3Blobs
+
+        return S3Blobs(name)
+
+    return opened
+
+
 class Packer:
     """Packs values for rows, spilling large ones; the bucket is opened on its first use only."""
 
@@ -43,16 +58,9 @@ class Packer:
         self._blobs = blobs
 
     @classmethod
-    def in_bucket(cls, bucket: str) -> Packer:
-        """Return a packer that spills to a bucket; S3's client is made at the first spill, not at every cold start."""
-
-        @cache
-        def blobs() -> Blobs:
-            from batchwork.adapters.s3 import S3Blobs
-
-            return S3Blobs(bucket)
-
-        return cls(blobs)
+    def in_bucket(cls, name: str) -> Packer:
+        """Return a packer that spills to a bucket."""
+        return cls(bucket(name))
 
     def write(self, value: Any, key: str) -> dict[str, bytes | str]:
         """Return the row attributes that hold a value: `packed`, or `spilled` with the blob's key."""

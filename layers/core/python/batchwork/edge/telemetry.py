@@ -1,96 +1,42 @@
-"""Logs and metrics: one structured line an invocation, metrics in embedded metric format (CloudWatch).
+"""Logs and metrics by Powertools: one structured line an invocation, metrics in embedded metric format (CloudWatch).
 
 Nothing of a request's or an item's content is ever logged: ids, counts, codes and durations only.
-Written on the standard library: importing anything of Powertools imports its logger, metrics and tracer together,
-forty modules that every cold start would pay for. Lines have its form and its variables.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
-import time
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
-from batchwork.edge import settings
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
 
 NAMESPACE = "Batchwork"
-COUNT = "Count"
-
-#: What every record carries; the rest of a record is what its caller added.
-_STANDARD = {*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName"}
+COUNT = MetricUnit.Count
 
 
-class _Lines(logging.Handler):
-    """Writes each record as one line of JSON to what is standard output at that moment."""
-
-    def __init__(self, service: str) -> None:
-        super().__init__()
-        self._service = service
+class _Stdout(logging.StreamHandler[TextIO]):
+    """Writes to what is standard output when it writes, as `print` does, not when the logger was made."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-        told = {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
-        line = {
-            "level": record.levelname,
-            "timestamp": f"{at}.{int(record.msecs):03d}Z",
-            "service": self._service,
-            "message": record.getMessage(),
-            **told,
-        }
-        sys.stdout.write(json.dumps(line, default=str) + "\n")
+        self.stream = sys.stdout
+        super().emit(record)
 
 
-def logger(service: str) -> logging.Logger:
+def logger(service: str) -> Logger:
     """Return the function's logger; its level is POWERTOOLS_LOG_LEVEL."""
-    named = logging.getLogger(f"batchwork.{service}")
-    named.setLevel(settings.text("POWERTOOLS_LOG_LEVEL", "INFO"))
-    named.propagate = False
-    named.handlers = [_Lines(service)]
-    return named
-
-
-class Metrics:
-    """Counts of one invocation, written as one line that CloudWatch turns into metrics.
-
-    The line's form is the embedded metric format; its one dimension is the service.
-    """
-
-    def __init__(self, service: str) -> None:
-        self._service = service
-        self._values: dict[str, tuple[str, list[float]]] = {}
-
-    def add_metric(self, name: str, unit: str, value: float) -> None:
-        """Add a value. unit: one of CloudWatch's, such as ``Count``."""
-        self._values.setdefault(name, (unit, []))[1].append(value)
-
-    def flush_metrics(self) -> None:
-        """Write what was added since the last flush, if anything."""
-        values, self._values = self._values, {}
-        if not values:
-            return
-        definition: dict[str, Any] = {
-            "Namespace": NAMESPACE,
-            "Dimensions": [["service"]],
-            "Metrics": [{"Name": name, "Unit": unit} for name, (unit, _) in values.items()],
-        }
-        line = {
-            "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [definition]},
-            "service": self._service,
-            **{name: added for name, (_, added) in values.items()},
-        }
-        sys.stdout.write(json.dumps(line) + "\n")
+    return Logger(service=service, utc=True, use_rfc3339=True, logger_handler=_Stdout())
 
 
 def metrics(service: str) -> Metrics:
     """Return the function's metrics, in the namespace that the template's alarms watch."""
-    return Metrics(service)
+    return Metrics(namespace=NAMESPACE, service=service)
 
 
-def unexpected(log: logging.Logger) -> Callable[[Exception], None]:
+def unexpected(log: Logger) -> Callable[[Exception], None]:
     """Return what reports an error that nothing planned for: type and place, never its text, which may hold content."""
 
     def report(exc: Exception) -> None:

@@ -16,24 +16,31 @@ class Cancel:
     """Mark a batch in progress as cancelling and settle its pending items as 499, all in the request.
 
     The mark is what was asked for and is durable; if settling dies, the sweeper ends it.
+    Another family's batches are not found.
     unsettled: told of the error that kept pending items from being settled at once.
     """
 
     batches: BatchStore
     clock: Clock
+    family: str
     unsettled: Callable[[Exception], None]
 
     def __call__(self, ref: BatchRef) -> Batch:
         """Return the batch, cancelling. Raises NotFound, or NotCancellable with the status it has."""
-        batch = self.batches.stop(ref, StopCause.CANCELLED, None, self.clock.now() + FIRST_CHECK)
-        if batch is None:
-            batch = self.batches.get(ref)
-            if batch is None:
-                raise NotFound(what="Batch")
+        batch = self._get(ref)
+        stopped = self.batches.stop(ref, StopCause.CANCELLED, None, self.clock.now() + FIRST_CHECK)
+        if stopped is None:
+            batch = self._get(ref)
             ending = batch.status is BatchStatus.IN_PROGRESS and not batch.remaining
             raise NotCancellable(status=BatchStatus.COMPLETED if ending else batch.status)
         try:
-            SettleStopped(self.batches, self.clock).all(batch, StopCause.CANCELLED)
+            SettleStopped(self.batches, self.clock).all(stopped, StopCause.CANCELLED)
         except Exception as exc:  # noqa: BLE001 -- the cancel is accepted; the sweeper settles what is left
             self.unsettled(exc)
+        return stopped
+
+    def _get(self, ref: BatchRef) -> Batch:
+        batch = self.batches.get(ref)
+        if batch is None or batch.family != self.family:
+            raise NotFound(what="Batch")
         return batch

@@ -25,21 +25,22 @@ class ItemView:
 
 @dataclass(frozen=True, slots=True)
 class ReadBatches:
-    """Look at batches of one workspace; another workspace's are not found."""
+    """Look at batches of one family in one workspace; any other's are not found."""
 
     batches: BatchStore
     clock: Clock
+    family: str
 
     def get(self, ref: BatchRef) -> Batch:
         """Return a batch. Raises NotFound."""
         batch = self.batches.get(ref)
-        if batch is None:
+        if batch is None or batch.family != self.family:
             raise NotFound(what="Batch")
         return batch
 
-    def find(self, workspace_id: str, family: str, status: BatchStatus | None, offset: int, limit: int) -> Page[Batch]:
+    def find(self, workspace_id: str, status: BatchStatus | None, offset: int, limit: int) -> Page[Batch]:
         """Return batches, newest first."""
-        return self.batches.find(workspace_id, family, status, offset, limit)
+        return self.batches.find(workspace_id, self.family, status, offset, limit)
 
     def results(self, ref: BatchRef, status: ItemStatus | None, offset: int, limit: int) -> Page[ItemView]:
         """Return items in input order, with their results. Raises NotFound.

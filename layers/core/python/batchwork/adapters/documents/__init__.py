@@ -6,7 +6,6 @@ imported when the first file of that kind comes.
 
 from __future__ import annotations
 
-from batchwork.adapters.documents.plain import decoded
 from batchwork.domain.errors import UnreadableDocument
 
 MAX_BYTES = 20 * 1024 * 1024
@@ -53,6 +52,8 @@ def extract(name: str, content_type: str, content: bytes) -> str:
             f"it is not a file of type {declared}" if _is_known(declared) else f"type {declared!r} is not supported"
         )
         raise UnreadableDocument(name=name, reason=reason)
+    from batchwork.adapters.documents.plain import decoded
+
     text = decoded(name, content_type, content)
     if declared in {"text/html", "application/xhtml+xml"}:
         from batchwork.adapters.documents.page import text_of_html

@@ -12,8 +12,7 @@ from batchwork.adapters import aws
 from batchwork.adapters.dynamodb import keys
 from batchwork.adapters.dynamodb.agent_rows import agent_of, agent_row, version_of, version_row
 from batchwork.adapters.dynamodb.attributes import unrow, wire
-from batchwork.adapters.dynamodb.bulk import get_all, query_all
-from batchwork.adapters.dynamodb.errors import condition_failed
+from batchwork.adapters.dynamodb.calls import condition_failed, get_all, query_all
 from batchwork.adapters.packing import Packer
 from batchwork.domain.agent import Agent, AgentVersion
 from batchwork.domain.errors import Conflict, NotFound

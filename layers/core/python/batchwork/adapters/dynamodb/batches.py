@@ -21,9 +21,8 @@ from batchwork.adapters.dynamodb.batch_rows import (
     packed_unit,
     unit_of,
 )
-from batchwork.adapters.dynamodb.bulk import get_all, put_all, query_all
+from batchwork.adapters.dynamodb.calls import condition_failed, get_all, put_all, query_all, row_before
 from batchwork.adapters.dynamodb.deliveries import delivery_row
-from batchwork.adapters.dynamodb.errors import condition_failed, row_before
 from batchwork.adapters.packing import Packer
 from batchwork.domain.batch import Batch, BatchRef, BatchStatus, StopCause
 from batchwork.domain.chunk import Unit

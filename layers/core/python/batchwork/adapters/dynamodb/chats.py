@@ -10,9 +10,8 @@ from botocore.exceptions import ClientError
 from batchwork.adapters import aws
 from batchwork.adapters.dynamodb import keys
 from batchwork.adapters.dynamodb.attributes import unrow, wire
-from batchwork.adapters.dynamodb.bulk import get_all, put_all, query_all
+from batchwork.adapters.dynamodb.calls import condition_failed, get_all, put_all, query_all
 from batchwork.adapters.dynamodb.chat_rows import chat_of, chat_row, is_chat, turn_of, turn_row
-from batchwork.adapters.dynamodb.errors import condition_failed
 from batchwork.adapters.packing import Packer
 from batchwork.domain.chat import Chat, Turn
 from batchwork.ports import Page

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from batchwork.adapters import aws
 from batchwork.adapters.dynamodb import attributes, keys
-from batchwork.adapters.dynamodb.errors import condition_failed
+from batchwork.adapters.dynamodb.calls import condition_failed, get_all
 from batchwork.domain.webhook import Attempt, Delivery, DeliveryStatus
 
 if TYPE_CHECKING:
@@ -195,8 +195,6 @@ class DynamoDeliveries:
 
         Without a subject every key of the workspace's deliveries is read (about 6,000 a request): for operators.
         """
-        from batchwork.adapters.dynamodb import bulk  # only here: the sender never lists
-
         condition, values = "list_pk = :list_pk", {":list_pk": _list_pk(workspace_id)}
         if subject is not None:
             condition += " AND begins_with(list_sk, :subject)"
@@ -211,7 +209,7 @@ class DynamoDeliveries:
         places = (attributes.unrow(row) for page in pages for row in page["Items"])
         newest = heapq.nlargest(limit, places, key=lambda place: place["list_sk"].rsplit("#", 2)[1:])
         wanted = [keys.delivery(*_names_of(place["pk"])) for place in newest]
-        rows = {row["pk"]["S"]: row for row in bulk.get_all(self._dynamodb, self._table, wanted)}
+        rows = {row["pk"]["S"]: row for row in get_all(self._dynamodb, self._table, wanted)}
         return [delivery_of(rows[place["pk"]]) for place in newest if place["pk"] in rows]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from batchwork.adapters import aws
 from batchwork.adapters.dynamodb import keys
 from batchwork.adapters.dynamodb.attributes import row, time_of, unrow
-from batchwork.adapters.dynamodb.bulk import get_all, query_all
+from batchwork.adapters.dynamodb.calls import get_all, query_all
 from batchwork.adapters.dynamodb.keys import Key
 from batchwork.domain.workspace import ApiKey, Workspace, WorkspaceStatus
 

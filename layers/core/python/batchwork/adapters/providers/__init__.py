@@ -5,9 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-from batchwork.adapters.providers.failures import failed
 from batchwork.domain.agent import ProviderChoice
-from batchwork.ports import Egress, Provider, Providers, SecretStore
+from batchwork.domain.errors import ProviderFailed
+from batchwork.ports import Clock, Egress, Provider, Providers, SecretStore
+
+
+def open_providers(clock: Clock, *, allow_loopback: bool) -> Providers:
+    """Return the choice between all providers, with the egress and the secrets of this process."""
+
+    def egress() -> Egress:
+        from batchwork.adapters.http import HttpEgress
+
+        return HttpEgress(allow_loopback=allow_loopback)
+
+    def secrets() -> SecretStore:
+        from batchwork.adapters.secrets import AwsSecrets
+
+        return AwsSecrets(clock)
+
+    return providers(egress, secrets)
 
 
 def providers(egress: Callable[[], Egress], secrets: Callable[[], SecretStore]) -> Providers:
@@ -33,12 +49,13 @@ def providers(egress: Callable[[], Egress], secrets: Callable[[], SecretStore]) 
                 from batchwork.adapters.providers.lambda_function import LambdaFunction
 
                 return LambdaFunction
-        raise failed(f"The agent's provider {kind!r} is not known")
+        raise ProviderFailed(reason=f"The agent's provider {kind!r} is not known", retryable=False, retry_after=None)
 
     def chosen(choice: ProviderChoice) -> Provider:
         try:
             return bench(choice.type)(choice)
         except KeyError as exc:
-            raise failed(f"The agent's provider {choice.type!r} lacks the setting {exc}") from exc
+            reason = f"The agent's provider {choice.type!r} lacks the setting {exc}"
+            raise ProviderFailed(reason=reason, retryable=False, retry_after=None) from exc
 
     return chosen

@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from batchwork.domain.agent import Document, ProviderChoice
 from batchwork.domain.item import Json
-from batchwork.families.messages.schemas import Shape
+from batchwork.families.messages.shapes import Shape
 from batchwork.use_cases.agents import Draft
 
 MAX_DOCUMENT_TEXT = 1_000_000

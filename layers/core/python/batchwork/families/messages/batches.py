@@ -13,13 +13,11 @@ from batchwork.domain.item import ItemStatus
 from batchwork.domain.workspace import Caller
 from batchwork.edge.http import Request, Response
 from batchwork.edge.pagination import pagination, window
+from batchwork.families.messages import READ, WRITE
 from batchwork.families.messages.presenters import answer, batch_object, result_row
 from batchwork.use_cases.authenticate import require
 from batchwork.use_cases.cancel import Cancel
 from batchwork.use_cases.read import ReadBatches
-
-FAMILY = "messages"
-READ, WRITE = "batches:read", "batches:write"
 
 StatusT = TypeVar("StatusT", bound=StrEnum)
 
@@ -35,7 +33,7 @@ class BatchReader:
         require(caller, READ)
         wanted, wrong = status_filter(request.query, BatchStatus)
         part = window(request.query, *wrong)
-        page = self.read.find(caller.workspace.id, FAMILY, wanted, part.offset, part.limit)
+        page = self.read.find(caller.workspace.id, wanted, part.offset, part.limit)
         links = pagination(request, part, page.total, {"status": wanted})
         return answer([batch_object(batch) for batch in page.entries], pagination=links)
 

@@ -16,7 +16,6 @@ from batchwork.domain.item import Json
 from batchwork.domain.workspace import Caller
 from batchwork.edge.http import Request, Response
 from batchwork.families.messages.chat_schemas import NewUpload
-from batchwork.families.messages.multipart import uploaded
 from batchwork.families.messages.presenters import answer
 from batchwork.families.messages.shapes import shaped
 from batchwork.use_cases.authenticate import require
@@ -68,6 +67,9 @@ class FileRoutes:
         )
 
     def _stored(self, request: Request, caller: Caller, scope: str) -> Response:
+        # Uploads are the rarest of this function's routes: their parser is not paid for at every cold start.
+        from batchwork.families.messages.multipart import uploaded
+
         part = uploaded(request, "file")
         file = self.files.upload(caller.workspace.id, part.name, part.content_type, part.content, scope)
         return answer(file_object(file, self.files.url(file)))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from batchwork.domain.batch import Batch
-from batchwork.domain.item import Json
 from batchwork.edge.http import Response
-from batchwork.use_cases.read import ItemView
+
+if TYPE_CHECKING:
+    from batchwork.domain.batch import Batch
+    from batchwork.domain.item import Json
+    from batchwork.use_cases.read import ItemView
 
 
 def timestamp(at: datetime | None) -> str | None:

@@ -8,33 +8,24 @@ a request at most 100 attachments, a history_id 63 bits.
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from batchwork.domain.batch import WebhookTarget
 from batchwork.domain.errors import InvalidRequest, MalformedBody, Problem
 from batchwork.domain.item import Json
+from batchwork.families.messages.shapes import Shape, parsed_json, place_of, unstorable
 
 MAX_REQUESTS = 1000
-#: The place of a problem of the whole body.
-BODY = "body"
-_SURROGATE = re.compile("[\ud800-\udfff]")
 DEFAULT_EVENTS = ("completed", "failed")
 
 #: Returns what is wrong with an outgoing address, or None.
 CheckUrl = Callable[[str], str | None]
-
-
-class Shape(BaseModel):
-    """A JSON object of a request: strict types, unknown fields ignored."""
-
-    model_config = ConfigDict(strict=True, extra="ignore")
 
 
 class _Item(Shape):
@@ -130,14 +121,6 @@ def _problems_within(parsed: Json) -> list[Problem]:
     return []
 
 
-def parsed_json(raw: bytes, complaint: str) -> Any:
-    """Return what Python reads in a body. Raises MalformedBody with pydantic's complaint."""
-    try:
-        return json.loads(raw)
-    except (ValueError, RecursionError) as exc:
-        raise MalformedBody(detail=complaint.removeprefix("Invalid JSON: ")) from exc
-
-
 def _rule_problems(parsed: Any, check_url: CheckUrl) -> list[Problem]:
     """Return what breaks a rule though its shape may be right; walks any JSON, so that all is told at once."""
     if not isinstance(parsed, dict):
@@ -172,33 +155,3 @@ def _webhook_problems(webhook: Any, check_url: CheckUrl) -> Iterator[Problem]:
         for event in (*DEFAULT_EVENTS, "cancelled"):
             if counts[event] > 1:
                 yield Problem("webhook.events", f"{event} is named more than once", "duplicate", structural=False)
-
-
-def unstorable(value: Any) -> Iterator[Problem]:
-    """Yield where text holds a NUL character or half of a surrogate pair: neither can be stored and sent on.
-
-    Walks with a list of its own: a body may be nested deeper than Python calls can be.
-    """
-    waiting: list[tuple[Any, str]] = [(value, "")]
-    while waiting:
-        inner, place = waiting.pop()
-        if isinstance(inner, str):
-            if "\0" in inner:
-                yield Problem(place or BODY, "NUL characters are not allowed", "string_nul")
-            if _SURROGATE.search(inner):
-                yield Problem(place or BODY, "Lone surrogates are not allowed", "string_unicode")
-        elif isinstance(inner, dict):
-            entries = [(_printable(name), name, below) for name, below in inner.items()]
-            waiting += reversed([(below, f"{place}.{shown}".lstrip(".")) for shown, _, below in entries])
-            waiting += ((name, place) for _, name, _ in entries)
-        elif isinstance(inner, list):
-            waiting += reversed([(below, f"{place}.{index}".lstrip(".")) for index, below in enumerate(inner)])
-
-
-def _printable(name: str) -> str:
-    return name if name.isprintable() and len(name) <= 64 else "…"
-
-
-def place_of(place: tuple[str | int, ...]) -> str:
-    """Return a place as clients write it, such as ``requests.17.custom_id``."""
-    return ".".join(map(str, place)) or BODY

@@ -11,7 +11,7 @@ from batchwork.domain.chat import SLICE_SIZE
 from batchwork.domain.errors import AgentNotPublished
 from batchwork.domain.workspace import Caller
 from batchwork.edge.http import Request, Response, json_body
-from batchwork.families.messages.batches import FAMILY, WRITE
+from batchwork.families.messages import FAMILY, WRITE
 from batchwork.families.messages.presenters import answer, batch_object
 from batchwork.families.messages.schemas import CheckUrl, Submission, submission
 from batchwork.ports import AgentStore, Sequences
@@ -38,6 +38,9 @@ class BatchSubmitter:
         workspace_id = caller.workspace.id
         wanted = submission(json_body(request), self.check_url)
         versions = self._published(workspace_id, wanted)
+        for body in wanted.bodies:
+            if "agent_id" in body:
+                body["version"] = versions[body["agent_id"]]
         first_id = self.sequences.reserve(workspace_id, 2 * len(wanted.bodies))
         batch = self.submit(
             workspace_id=workspace_id,
@@ -45,7 +48,7 @@ class BatchSubmitter:
             bodies=wanted.bodies,
             slice_size=SLICE_SIZE,
             webhook=wanted.webhook,
-            attributes={"agent_id": wanted.agent_id, "versions": versions, "first_id": first_id},
+            attributes={"agent_id": wanted.agent_id, "version": versions[wanted.agent_id], "first_id": first_id},
         )
         return answer(batch_object(batch), status=202)
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from batchwork.domain.agent import AgentVersion
 from batchwork.domain.batch import Batch
-from batchwork.domain.chat import Chat, Turn
+from batchwork.domain.chat import SLICE_SIZE, Chat, Turn
 from batchwork.domain.errors import EngineFailed, InvalidRequest, ProviderFailed
 from batchwork.domain.item import Failure, Item, ItemError, Json, Outcome, Result, Success
 from batchwork.domain.recent import Recent
@@ -22,11 +22,12 @@ NAME_LIMIT = 256
 class MessagesProcessor:
     """Answers items with the agent versions that their batch was accepted with.
 
-    Batch attributes: agent_id (the default agent), versions {agent id: version number}, first_id: item i owns the
-    integers first_id + 2i (its new chat) and first_id + 2i + 1 (its turn), so that a retry writes the same rows.
+    Batch attributes: agent_id and version of the default agent; an item that overrides the agent carries both itself,
+    so that the header, written once a slice, stays small. first_id: item i owns the integers first_id + 2i (its new
+    chat) and first_id + 2i + 1 (its turn), so that a retry writes the same rows.
     """
 
-    slice_size = 10
+    slice_size = SLICE_SIZE
 
     def __init__(
         self, *, agents: AgentStore, chats: ChatStore, conversation: Conversation, item_timeout: timedelta
@@ -39,7 +40,7 @@ class MessagesProcessor:
 
     def process(self, batch: Batch, item: Item, token: str) -> Outcome:
         """Ask the item's agent. Raises EngineFailed when the agent version pinned at submit is gone."""
-        version = self._version(batch, self._agent_id(batch, item))
+        version = self._version(batch, item)
         history_id = item.body.get("history_id")
         history = None if history_id is None else self._chats.get(batch.workspace_id, history_id)
         if history_id is not None and history is None:
@@ -108,10 +109,9 @@ class MessagesProcessor:
             file_ids=tuple(item.body.get("attached_file_uuids") or ()),
         )
 
-    def _version(self, batch: Batch, agent_id: str) -> AgentVersion:
-        number = batch.attributes["versions"].get(agent_id)
-        if number is None:
-            raise EngineFailed(reason=f"Agent {agent_id} has no version pinned to this batch")
+    def _version(self, batch: Batch, item: Item) -> AgentVersion:
+        agent_id = self._agent_id(batch, item)
+        number = int((item.body if "agent_id" in item.body else batch.attributes)["version"])
         return self._versions.get(
             (batch.workspace_id, agent_id, number), lambda: self._stored(batch.workspace_id, agent_id, number)
         )

@@ -1,4 +1,4 @@
-"""BatchWriteItem and BatchGetItem to the end: what DynamoDB leaves unprocessed is sent again, with backoff."""
+"""DynamoDB calls to their end: bulk requests whose unprocessed part is sent again, paged queries, what a refusal means."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import random
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from batchwork.adapters.dynamodb.attributes import unrow
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -67,3 +71,18 @@ def _parts(entries: Sequence[dict[str, Any]], size: int) -> Iterator[Sequence[di
 
 def _waits() -> Iterator[float]:
     return (0.05 * 2**n * (0.5 + random.random() / 2) for n in range(_ROUNDS))  # noqa: S311 -- jitter
+
+
+def condition_failed(exc: ClientError) -> bool:
+    """Whether a write's condition was false, alone or as the reason of a cancelled transaction."""
+    code = exc.response["Error"]["Code"]
+    if code == "ConditionalCheckFailedException":
+        return True
+    reasons: list[dict[str, Any]] = exc.response.get("CancellationReasons", [])  # type: ignore[assignment] # untyped
+    return code == "TransactionCanceledException" and any(r.get("Code") == "ConditionalCheckFailed" for r in reasons)
+
+
+def row_before(exc: ClientError) -> dict[str, Any]:
+    """Return the row that made a condition false (ReturnValuesOnConditionCheckFailure), empty when there was none."""
+    found: dict[str, Any] = exc.response.get("Item", {})  # type: ignore[assignment] # untyped
+    return unrow(found)

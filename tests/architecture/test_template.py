@@ -1,0 +1,208 @@
+"""template.yaml holds what the code and the documents promise."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+
+from local.table import definition
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
+
+
+def of_type(kind: str) -> dict[str, dict[str, Any]]:
+    return {name: each["Properties"] for name, each in RESOURCES.items() if each["Type"] == kind}
+
+
+FUNCTIONS = of_type("AWS::Serverless::Function")
+FOLDERS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/handler.py"))
+QUEUES = of_type("AWS::SQS::Queue")
+ALARMS = of_type("AWS::CloudWatch::Alarm")
+
+
+def statements(function: str) -> list[dict[str, Any]]:
+    """Return what a function's role allows."""
+    role = RESOURCES[FUNCTIONS[function]["Role"]["Fn::GetAtt"][0]]["Properties"]
+    assert "ManagedPolicyArns" not in role, "managed policies allow more than one function needs"
+    return [each for policy in role["Policies"] for each in policy["PolicyDocument"]["Statement"]]
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def seconds(value: Any) -> int:
+    """Return a duration that may be given by a parameter, which then stands for its default."""
+    return int(TEMPLATE["Parameters"][value["Ref"]]["Default"]) if isinstance(value, dict) else int(value)
+
+
+def test_the_table_is_the_one_that_the_contract_tests_use() -> None:
+    table = RESOURCES["Table"]["Properties"]
+    wanted = definition("any")
+    for name in ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes"):
+        assert table[name] == wanted[name]
+    assert table["StreamSpecification"] == {"StreamViewType": wanted["StreamSpecification"]["StreamViewType"]}
+
+
+def test_what_customers_store_is_kept_encrypted_and_outlives_the_stack() -> None:
+    table, bucket = RESOURCES["Table"], RESOURCES["Bucket"]
+    assert table["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["Properties"]["SSESpecification"] == {"SSEEnabled": True}
+    assert table["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["Properties"]["BucketEncryption"]
+    assert {table["DeletionPolicy"], bucket["DeletionPolicy"]} == {"Retain"}
+    assert all(queue["SqsManagedSseEnabled"] for queue in QUEUES.values())
+
+
+def test_a_spilled_value_outlives_the_row_that_points_to_it() -> None:
+    longest_deadline = TEMPLATE["Parameters"]["BatchDeadlineHours"]["MaxValue"] / 24
+    days = {int(retention): blob["Days"] for retention, blob in TEMPLATE["Mappings"]["BlobDays"].items()}
+    assert sorted(days) == TEMPLATE["Parameters"]["RetentionDays"]["AllowedValues"]
+    # TTL deletes a row up to days after its time; a day is what AWS calls typical at worst.
+    assert all(blob >= retention + longest_deadline + 1 for retention, blob in days.items())
+
+
+def test_every_function_folder_is_deployed_and_has_an_event() -> None:
+    assert sorted(each["CodeUri"].removeprefix("functions/").rstrip("/") for each in FUNCTIONS.values()) == FOLDERS
+    assert sorted(path.stem for path in (ROOT / "events").glob("*.json")) == FOLDERS
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_is_named_for_its_folder_and_logs_where_logs_end(function: str) -> None:
+    properties = FUNCTIONS[function]
+    folder = properties["CodeUri"].removeprefix("functions/").rstrip("/")
+    assert function == "".join(word.capitalize() for word in folder.split("_")) + "Function"
+    assert properties["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == folder
+    logs = RESOURCES[properties["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]
+    assert logs["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_no_two_functions_share_a_role() -> None:
+    roles = [each["Role"]["Fn::GetAtt"][0] for each in FUNCTIONS.values()]
+    assert len(set(roles)) == len(roles)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_role_allows_named_actions_on_named_resources(function: str) -> None:
+    allowed = re.compile(
+        r"dynamodb:(GetItem|BatchGetItem|PutItem|UpdateItem|BatchWriteItem|Query"
+        r"|DescribeStream|GetRecords|GetShardIterator|ListStreams)"
+        r"|s3:(GetObject|PutObject|ListBucket)"
+        r"|sqs:(SendMessage|ReceiveMessage|DeleteMessage|GetQueueAttributes)"
+        r"|logs:(CreateLogStream|PutLogEvents)"
+        r"|bedrock:InvokeModel|lambda:InvokeFunction|secretsmanager:GetSecretValue|ssm:GetParameter"
+    )
+    for statement in statements(function):
+        for action in as_list(statement["Action"]):
+            assert allowed.fullmatch(action), f"{action}: no wildcard, no deletion, nothing of administration"
+        for resource in as_list(statement["Resource"]):
+            assert resource != "*"
+            text = resource.get("Fn::Sub", "") if isinstance(resource, dict) else resource
+            assert not text.endswith((":*", "Table.Arn}/*", "Bucket.Arn}/*")), f"{text} is more than one needs"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_only_what_feeds_a_function_may_be_consumed_by_it(function: str) -> None:
+    fed = {
+        event["Properties"]["Queue"]["Fn::GetAtt"][0]
+        for event in FUNCTIONS[function].get("Events", {}).values()
+        if event["Type"] == "SQS"
+    }
+    consumes = {
+        resource["Fn::GetAtt"][0]
+        for statement in statements(function)
+        if "sqs:ReceiveMessage" in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    }
+    assert consumes == fed
+
+
+def test_every_setting_that_code_reads_is_declared() -> None:
+    sources = [*(ROOT / "functions").glob("*/handler.py"), *(ROOT / "layers/core/python/batchwork").rglob("*.py")]
+    read = {
+        name
+        for path in sources
+        for name in re.findall(r"settings\.\w+\(\s*\"([A-Z_]+)\"", path.read_text(encoding="utf-8"))
+    }
+    declared = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    assert {"TABLE_NAME", "RETENTION_DAYS"} <= read <= set(declared)
+    assert declared["AWS_ENDPOINT_URL"] == {"Ref": "AwsEndpointUrl"}
+    assert TEMPLATE["Parameters"]["AwsEndpointUrl"]["Default"] == ""
+    assert TEMPLATE["Parameters"]["AllowLoopbackEgress"]["Default"] == "false"
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_every_queue_ends_in_a_watched_dead_letter_queue(queue: str) -> None:
+    redrive = QUEUES[queue].get("RedrivePolicy")
+    dead = redrive["deadLetterTargetArn"]["Fn::GetAtt"][0] if redrive else queue
+    assert dead.endswith("DeadLetters")
+    watched = [each["Dimensions"][0]["Value"] for each in ALARMS.values() if each["Namespace"] == "AWS/SQS"]
+    assert {"Fn::GetAtt": [dead, "QueueName"]} in watched
+
+
+@pytest.mark.parametrize(
+    ("function", "event"),
+    [(name, each) for name, one in FUNCTIONS.items() for each in one["Events"].values() if each["Type"] == "SQS"],
+)
+def test_a_queue_hides_a_message_for_as_long_as_its_function_may_run(function: str, event: dict[str, Any]) -> None:
+    source = event["Properties"]
+    queue = QUEUES[source["Queue"]["Fn::GetAtt"][0]]
+    assert seconds(queue["VisibilityTimeout"]) >= seconds(FUNCTIONS[function]["Timeout"])
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert "Ref" in source["ScalingConfig"]["MaximumConcurrency"]
+
+
+def test_a_poison_stream_record_blocks_its_shard_for_an_hour_at_the_most() -> None:
+    (stream,) = (
+        event["Properties"]
+        for each in FUNCTIONS.values()
+        for event in each["Events"].values()
+        if event["Type"] == "DynamoDB"
+    )
+    assert 60 <= stream["MaximumRecordAgeInSeconds"] <= 3600
+    assert stream["BisectBatchOnFunctionError"] is True
+    assert stream["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert stream["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["CompletionDeadLetters", "Arn"]}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_errors_of_every_function_raise_an_alarm(function: str) -> None:
+    watched = [each["Dimensions"][0]["Value"] for each in ALARMS.values() if each["MetricName"] == "Errors"]
+    assert {"Ref": function} in watched
+
+
+def test_given_up_webhooks_and_a_late_stream_raise_an_alarm() -> None:
+    metrics = {each["MetricName"] for each in ALARMS.values()}
+    assert {"WebhookDeliveriesExhausted", "IteratorAge", "5XXError"} <= metrics
+
+
+def test_no_access_log_holds_a_header_a_query_or_a_body() -> None:
+    logged = set(re.findall(r"\$(context[.\w]+|\w+)", RESOURCES["Api"]["Properties"]["AccessLogSetting"]["Format"]))
+    assert "context.requestId" in logged
+    secret = re.compile(r"header|query|body|authorizer|apiKey|userAgent|\.path$", re.IGNORECASE)
+    assert not [name for name in logged if secret.search(name)]
+
+
+def test_the_api_throttles_and_takes_uploads_as_they_are() -> None:
+    api = RESOURCES["Api"]["Properties"]
+    (settings,) = api["MethodSettings"]
+    assert settings["ThrottlingRateLimit"] == {"Ref": "ThrottleRate"}
+    assert settings["ThrottlingBurstLimit"] == {"Ref": "ThrottleBurst"}
+    assert not settings.get("DataTraceEnabled")
+    assert api["BinaryMediaTypes"] == ["multipart~1form-data"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"), [("MISSING_AUTHENTICATION_TOKEN", "404"), ("REQUEST_TOO_LARGE", "413"), ("THROTTLED", "429")]
+)
+def test_what_the_gateway_answers_itself_is_in_the_envelope(kind: str, status: str) -> None:
+    answer = RESOURCES["Api"]["Properties"]["GatewayResponses"][kind]
+    assert answer["StatusCode"] == status
+    assert answer["ResponseTemplates"]["application/json"].startswith('{"data":null,"message":')
