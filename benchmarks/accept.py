@@ -42,12 +42,12 @@ class Tape:
     """Records AWS's answers in order, then replays them."""
 
     def __init__(self) -> None:
-        self.answers: list[tuple[str, bytes]] = []
+        self.answers: list[bytes] = []
         self._next = 0
 
-    def record(self, response_dict: dict[str, Any], operation_name: str, **_: Any) -> None:
+    def record(self, response_dict: dict[str, Any], **_: Any) -> None:
         """Keep an answer (botocore's response-received event)."""
-        self.answers.append((operation_name, response_dict["body"]))
+        self.answers.append(response_dict["body"])
 
     def rewind(self, skip: int = 0) -> None:
         """Start again, leaving out the first `skip` answers."""
@@ -55,7 +55,7 @@ class Tape:
 
     def replay(self, request: AWSRequest, **_: Any) -> AWSResponse:
         """Answer instead of AWS (botocore's before-send event)."""
-        _, body = self.answers[self._next]
+        body = self.answers[self._next]
         self._next += 1
         headers: Any = {"content-type": "application/x-amz-json-1.0"}
         raw: Any = _Raw(body)
