@@ -28,6 +28,7 @@ QUESTIONS = (
     "What does the warranty cover?",
     "Which payment methods do you accept?",
 )
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
 PATIENCE_SECONDS = 60
 
 
@@ -128,8 +129,11 @@ def _a_hundred(client: Client, agent_id: str, webhook: dict[str, Any]) -> None:
 
 
 def _cancel(client: Client, agent_id: str, webhook: dict[str, Any]) -> None:
-    print("\n3. A thousand questions, cancelled at once")
+    print("\n3. Two batches of a thousand, the second cancelled while it waits for the first")
+    client.call("POST", f"/batches/{UNKNOWN}/cancel", expect=404)
+    print("   404 Not Found for a batch that nobody knows")
     questions = [{"custom_id": f"q-{number}", "message": QUESTIONS[0]} for number in range(1000)]
+    client.submit({"agent_id": agent_id, "requests": questions})
     batch = client.submit({"agent_id": agent_id, "requests": questions, "webhook": webhook})
     started = time.monotonic()
     answer = client.call("POST", f"/batches/{batch['id']}/cancel", expect=202)["data"]

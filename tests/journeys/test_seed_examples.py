@@ -1,4 +1,7 @@
-"""The seed document's own examples, to the letter but for base URL, key and agent."""
+"""The seed document's own examples, to the letter but for base URL, key and agent.
+
+The stored copy of the document lost the indentation of its Python; that was put back.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ def test_the_seeds_python_example_runs_as_it_is(stack: dict[str, Any]) -> None:
     assert lines[0].startswith("Created batch: ")
     assert "Batch status: completed" in lines
     assert [line for line in lines if line.startswith("req-")] == [f"req-{n}: success" for n in range(10)]
-    assert sum(line.startswith("  Response: ") for line in lines) == 10
+    assert sum(line.startswith(" Response: ") for line in lines) == 10
 
 
 @pytest.mark.skipif(
