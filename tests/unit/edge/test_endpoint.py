@@ -11,7 +11,7 @@ from fakes.identities import FakeIdentities
 
 from batchwork.domain.errors import NotFound
 from batchwork.domain.workspace import ApiKey, Caller, Workspace, digest_of
-from batchwork.edge.endpoint import BODY_LIMIT, endpoint
+from batchwork.edge.endpoint import ANSWER_LIMIT, BODY_LIMIT, endpoint
 from batchwork.edge.http import Request, Response
 from batchwork.families.messages.errors import MessagesEnvelope
 from batchwork.use_cases.authenticate import Authenticate
@@ -168,3 +168,39 @@ def test_links_begin_with_the_operators_public_url(authenticate: Authenticate, m
         service="things",
     )
     assert json.loads(handler(an_event(), None)["body"])["url"] == "https://batch.example.com/things/7"
+
+
+def an_answer_of(text: str) -> Callable[[Request, Caller], Response]:
+    return lambda _request, _caller: Response(200, {"data": [text]})
+
+
+def as_lambda_returns(answer: dict[str, Any]) -> int:
+    """The bytes that Lambda counts: the runtime serializes what a handler returns once more (AWS: 6 MB)."""
+    return len(json.dumps(answer, ensure_ascii=False).encode())
+
+
+@pytest.mark.parametrize("text", ["x", "\N{HIRAGANA LETTER A}", '"', "\\", "\N{GRINNING FACE}"])
+def test_an_answer_that_lambda_could_not_return_is_an_error_that_says_what_to_do(
+    run: Run, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    weight = len(json.dumps(json.dumps(text, ensure_ascii=False), ensure_ascii=False).encode()) - 6
+    most = ANSWER_LIMIT // weight
+    answer = run(an_answer_of(text * most))
+    assert (answer["statusCode"], json.loads(answer["body"])["error_code"]) == (400, 10006)
+    assert "smaller limit" in json.loads(answer["body"])["message"]
+    assert answer["headers"]["X-Request-Id"] == "gateway-1"
+    line = logged(capsys)
+    assert (line["status"], line["error"]) == (400, "answer_too_large")
+    taken = run(an_answer_of(text * (most - 200)))
+    assert taken["statusCode"] == 200
+    assert as_lambda_returns(taken) <= 6 * 1024 * 1024
+
+
+def test_an_answer_holds_only_text_that_can_be_sent(run: Run) -> None:
+    answer = run(an_answer_of("half of a pair: \ud83d, a whole one: \N{GRINNING FACE}"))
+    assert json.loads(answer["body"].encode())["data"] == ["half of a pair: ?, a whole one: \N{GRINNING FACE}"]
+
+
+def test_an_event_that_is_none_is_an_error_in_the_envelope(run: Run) -> None:
+    answer = run(fine, an_event(body="!", isBase64Encoded=True))
+    assert (answer["statusCode"], json.loads(answer["body"])["error_code"]) == (400, 10006)

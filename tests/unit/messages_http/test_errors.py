@@ -36,6 +36,12 @@ def test_every_error_has_a_row() -> None:
         (errors.MalformedBody(detail="it is empty"), 400, 10006, "The request body is not valid JSON: it is empty."),
         (errors.BodyTooLarge(received=6, limit=5), 413, 10006, "The request body has 6 bytes; the limit is 5."),
         (
+            errors.AnswerTooLarge(size=6, limit=5),
+            400,
+            10006,
+            "The answer would have 6 bytes and at most 5 can be sent; ask for fewer entries with a smaller limit.",
+        ),
+        (
             errors.UnsupportedMediaType(expected="application/json", received="text/csv"),
             415,
             10006,
