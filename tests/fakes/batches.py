@@ -63,7 +63,11 @@ class FakeBatches:
     def lease(self, batch: Batch, unit: Unit, lease: Lease, now: datetime) -> bool:
         with self._lock:
             state = self.units[batch.ref].get(unit.number, UnitState(number=unit.number))
-            if state.settled or (state.lease and state.lease.token != lease.token and state.lease.until > now):
+            mine = state.lease is not None and state.lease.token == lease.token
+            if state.settled or (state.lease and not mine and state.lease.until > now):
+                return False
+            made = state.lease.attempt if state.lease else max((d.attempts for d in state.deferred), default=0)
+            if lease.attempt <= made and not mine:
                 return False
             self.units[batch.ref][unit.number] = replace(state, lease=lease)
             return True

@@ -73,7 +73,9 @@ class BatchStore(Protocol):
         """Return all that is stored of a chunk, strongly consistent; without items when its inputs cannot be read."""
 
     def lease(self, batch: Batch, unit: Unit, lease: Lease, now: datetime) -> bool:
-        """Take a unit, unless it is settled or somebody else's lease still runs: closes worker against worker."""
+        """Take a unit, unless it is settled, somebody else's lease still runs, or the lease's attempt was made already:
+        closes worker against worker.
+        """
 
     def settle(
         self, batch: Batch, unit: Unit, token: str, results: Sequence[Result], deferred: Sequence[Deferral]

@@ -138,6 +138,7 @@ def next_check(batch: Batch, now: datetime) -> tuple[datetime, int]:
     A batch waiting in a long queue is looked at ever more rarely, since each look may queue its chunks again.
     """
     checks = 0 if len(batch.counted) > batch.checked else batch.checks + 1
-    wait = min(MAX_CHECK, FIRST_CHECK * 2**checks)
+    # Three doublings pass MAX_CHECK; the hundreds of looks at a batch that waits for hours would overflow a timedelta.
+    wait = min(MAX_CHECK, FIRST_CHECK * 2 ** min(checks, 3))
     due = now + wait
     return (min(due, batch.deadline_at) if now < batch.deadline_at else due), checks

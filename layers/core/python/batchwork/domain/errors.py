@@ -85,6 +85,12 @@ class BodyTooLarge(BatchworkError):
     code = "body_too_large"
 
 
+class AnswerTooLarge(BatchworkError):
+    """The answer would have {size} bytes and at most {limit} can be sent; ask for fewer entries with a smaller limit."""
+
+    code = "answer_too_large"
+
+
 class NotFound(BatchworkError):
     """{what} not found"""
 

@@ -37,7 +37,8 @@ class Work:
     redelivery after a crash need no case of their own. Units whose holder died run last and alone, since an item that
     kills its worker must not take its neighbours along again; a slice among them is split into single items first.
 
-    concurrency: items in work at once. unexpected: told of errors that a processor did not mean to raise.
+    concurrency: items in work at once, though never fewer than a slice has. unexpected: told of errors that a processor
+    did not mean to raise.
     """
 
     batches: BatchStore
@@ -65,11 +66,18 @@ class Work:
             SettleStopped(self.batches, self.clock).chunk(batch, cause, state)
             return stint
         jobs = state.due(self.clock.now())
-        crowd = [job for job in jobs if not job.crashed]
-        side_by_side = max(1, self.concurrency // self.processor.slice_size)
-        with ThreadPoolExecutor(self.concurrency) as items, ThreadPoolExecutor(side_by_side) as units:
-            done = [units.submit(self._unit, batch, state, job, items, until, stint) for job in crowd]
-            errors = [future.exception() for future in done]
+        # An item that waits for a thread would outlast its lease: a slice has one for each of its items.
+        threads = max(self.concurrency, self.processor.slice_size)
+        crowds = (
+            ([job for job in jobs if not job.crashed and not job.unit.single], threads // self.processor.slice_size),
+            ([job for job in jobs if not job.crashed and job.unit.single], threads),
+        )
+        errors: list[BaseException | None] = []
+        with ThreadPoolExecutor(threads) as items:
+            for crowd, side_by_side in crowds:
+                with ThreadPoolExecutor(side_by_side) as units:
+                    done = [units.submit(self._unit, batch, state, job, items, until, stint) for job in crowd]
+                    errors += [future.exception() for future in done]
             for job in jobs:
                 if job.crashed:
                     self._unit(batch, state, job, items, until, stint)

@@ -21,7 +21,7 @@ from batchwork.adapters.dynamodb.batch_rows import (
     packed_unit,
     unit_of,
 )
-from batchwork.adapters.dynamodb.calls import condition_failed, get_all, put_all, query_all, row_before
+from batchwork.adapters.dynamodb.calls import condition_failed, get_all, in_transaction, put_all, query_all, row_before
 from batchwork.adapters.dynamodb.deliveries import delivery_row
 from batchwork.adapters.packing import Packer
 from batchwork.domain.batch import Batch, BatchRef, BatchStatus, StopCause
@@ -119,12 +119,16 @@ class DynamoBatches:
         return ChunkState(batch.cut, chunk, items, units)
 
     def lease(self, batch: Batch, unit: Unit, lease: Lease, now: datetime) -> bool:
-        """Take a free unit. Races closed: two workers, worker and canceller; own retry of a lost answer counts."""
+        """Take a free unit. Races closed: two workers, worker and canceller; own retry of a lost answer counts.
+
+        The attempt closes a third one: a worker whose picture of the chunk is old would repeat, before its time, an
+        attempt that somebody made and gave back meanwhile.
+        """
         return self._write_unit(
             batch,
             unit,
             "SET #token = :token, #until = :until, attempt = :attempt, #unit = :unit, expires_at = :expires",
-            f"attribute_not_exists(settled) AND {_FREE}",
+            f"attribute_not_exists(settled) AND {_FREE} AND (attribute_not_exists(attempt) OR attempt < :attempt)",
             {
                 ":token": lease.token,
                 ":until": lease.until,
@@ -183,13 +187,14 @@ class DynamoBatches:
         """Add units to the counts and to the set of counted units. Race closed: the same unit counted twice."""
         succeeded, failed = sum(t.succeeded for t in tallies), sum(t.failed for t in tallies)
         values = {f":u{n}": tally.unit for n, tally in enumerate(tallies)}
-        uncounted = " AND ".join(f"NOT contains(counted, {name})" for name in values)
+        # One NOT around ORs: a chunk's hundred units stay within an expression's 300 operators (AWS limit).
+        counted = " OR ".join(f"contains(counted, {name})" for name in values)
         try:
             answer = self._dynamodb.update_item(
                 TableName=self._table,
                 Key=keys.header(batch.workspace_id, batch.id),
                 UpdateExpression="SET remaining = remaining - :n ADD succeeded :s, failed :f, counted :units",
-                ConditionExpression=f"attribute_exists(pk) AND {uncounted}",
+                ConditionExpression=f"attribute_exists(pk) AND NOT ({counted})",
                 ExpressionAttributeValues=row(
                     {
                         **values,
@@ -233,7 +238,8 @@ class DynamoBatches:
                 ReturnValues="ALL_NEW",
             )
         except ClientError as exc:
-            if condition_failed(exc):
+            # The only transaction on a header closes it: that batch has nothing left to stop.
+            if condition_failed(exc) or in_transaction(exc):
                 return None
             raise
         return batch_of(answer["Attributes"])
@@ -301,7 +307,7 @@ class DynamoBatches:
                 },
             )
         except ClientError as exc:
-            if not condition_failed(exc):
+            if not (condition_failed(exc) or in_transaction(exc)):
                 raise
 
     def _pack(

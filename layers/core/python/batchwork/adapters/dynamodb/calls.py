@@ -82,6 +82,11 @@ def condition_failed(exc: ClientError) -> bool:
     return code == "TransactionCanceledException" and any(r.get("Code") == "ConditionalCheckFailed" for r in reasons)
 
 
+def in_transaction(exc: ClientError) -> bool:
+    """Whether a single write met a transaction on its row (the SDK does not try that again)."""
+    return exc.response["Error"]["Code"] == "TransactionConflictException"
+
+
 def row_before(exc: ClientError) -> dict[str, Any]:
     """Return the row that made a condition false (ReturnValuesOnConditionCheckFailure), empty when there was none."""
     found: dict[str, Any] = exc.response.get("Item", {})  # type: ignore[assignment] # untyped
