@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import mimetypes
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from uuid import uuid4
@@ -14,6 +15,7 @@ from batchwork.adapters.dynamodb.agents import DynamoAgents
 from batchwork.adapters.dynamodb.identities import DynamoIdentities
 from batchwork.adapters.packing import Packer
 from batchwork.adapters.s3 import S3Blobs
+from batchwork.domain.address import check_url
 from batchwork.domain.agent import Agent, Document, ProviderChoice
 from batchwork.domain.errors import InvalidRequest, NotFound, Problem
 from batchwork.domain.item import Json
@@ -27,6 +29,8 @@ SETTINGS = {
     "openai": (("base_url", "model"), ("key_ref", "max_tokens", "temperature")),
     "lambda": (("function_arn",), ()),
 }
+#: Characters of an agent's name, as in the API.
+MAX_NAME = 256
 #: The deployment's own --region is another thing than the region of a model.
 _OPTIONS = {"region": "model_region"}
 
@@ -40,20 +44,22 @@ def add_commands(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     create.add_argument("--system-prompt", default="")
     create.add_argument("--provider", choices=SETTINGS, default="knowledge")
     create.add_argument("--documents", nargs="+", type=Path, default=[], metavar="FILE", help="what it knows")
-    create.add_argument("--passages", type=int, help="knowledge: passages that an answer is made of")
+    create.add_argument(
+        "--passages", type=_whole(1, 20), metavar="NUMBER", help="knowledge: passages that an answer is made of"
+    )
     create.add_argument("--model", help="bedrock, openai: the model's id")
     create.add_argument("--model-region", help="bedrock: region of the model")
     create.add_argument("--base-url", help="openai: where its API answers")
     create.add_argument("--key-ref", help="openai: secretsmanager:NAME or ssm:NAME")
     create.add_argument("--function-arn", help="lambda: the function")
-    create.add_argument("--max-tokens", type=int)
-    create.add_argument("--temperature", type=float)
+    create.add_argument("--max-tokens", type=_whole(1, 1_000_000), metavar="NUMBER", help="bedrock, openai")
+    create.add_argument("--temperature", type=_temperature, metavar="0..2", help="bedrock, openai")
     create.add_argument("--publish", action="store_true", help="and let it answer at once")
     create.set_defaults(run=_create)
     publish = verbs.add_parser("publish", help="let a version answer")
     publish.add_argument("workspace", metavar="WORKSPACE_ID")
     publish.add_argument("agent", metavar="AGENT_ID")
-    publish.add_argument("--version", type=int, metavar="NUMBER", help="default: the latest")
+    publish.add_argument("--version", type=_whole(1, 10**9), metavar="NUMBER", help="default: the latest")
     publish.set_defaults(run=_publish)
     listed = verbs.add_parser("list", help="list a workspace's agents")
     listed.add_argument("workspace", metavar="WORKSPACE_ID")
@@ -69,6 +75,8 @@ def _agents(target: Target, workspace_id: str) -> Agents:
 
 def _create(target: Target, options: argparse.Namespace) -> Json:
     agents = _agents(target, options.workspace)
+    if not 1 <= len(options.name) <= MAX_NAME or not options.name.isprintable():
+        raise InvalidRequest([Problem("--name", f"An agent's name has 1 to {MAX_NAME} printable characters", "name")])
     draft = Draft(
         name=options.name,
         description=options.description,
@@ -110,9 +118,34 @@ def _provider(options: argparse.Namespace) -> ProviderChoice:
         for name in settings
         if name not in needed + allowed
     ]
+    # Where loopback is not allowed, the deployment's own egress refuses it.
+    refusal = check_url(settings["base_url"], allow_loopback=True) if "base_url" in settings else None
+    if refusal is not None:
+        problems.append(Problem("--base-url", refusal, "url_refused"))
     if problems:
         raise InvalidRequest(problems)
     return ProviderChoice(type=options.provider, settings=settings)
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    """Return what reads a whole number within bounds, the same as the API's (families.messages.agent_schemas)."""
+
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def _temperature(text: str) -> float:
+    try:
+        degrees = float(text)
+    except ValueError:
+        degrees = -1
+    if not 0 <= degrees <= 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 2")
+    return degrees
 
 
 def _option(name: str) -> str:

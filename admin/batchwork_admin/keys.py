@@ -12,6 +12,9 @@ from batchwork.domain.workspace import ApiKey
 from batchwork.use_cases.keys import EVERY_SCOPE, SCOPES, Keys
 from batchwork_admin.target import Target
 
+#: A century: nobody means more, and calendars end.
+MOST_DAYS = 36_500
+
 
 def add_commands(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verbs."""
@@ -26,7 +29,7 @@ def add_commands(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     expiry = create.add_mutually_exclusive_group()
     expiry.add_argument("--expires-at", type=_time, metavar="TIME", help="ISO 8601; default: never")
-    expiry.add_argument("--expires-in-days", type=int, metavar="DAYS")
+    expiry.add_argument("--expires-in-days", type=_days, metavar="DAYS")
     create.set_defaults(run=_create)
     listed = verbs.add_parser("list", help="list a workspace's keys")
     listed.add_argument("workspace", metavar="WORKSPACE_ID")
@@ -44,7 +47,7 @@ def _keys(target: Target) -> Keys:
 def _create(target: Target, options: argparse.Namespace) -> Json:
     expires_at = options.expires_at
     if options.expires_in_days is not None:
-        expires_at = SystemClock().now() + timedelta(days=options.expires_in_days)
+        expires_at = SystemClock().now() + options.expires_in_days
     scopes = set(options.scope or [EVERY_SCOPE]) - {"none"}
     key, text = _keys(target).create(options.workspace, options.name, scopes, expires_at)
     return {"api_key": text, **shown(key)}
@@ -59,8 +62,17 @@ def _revoke(target: Target, options: argparse.Namespace) -> Json:
 
 
 def _time(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(f"{text!r} is no ISO 8601 time such as 2030-01-31T12:00:00Z") from exc
     return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _days(text: str) -> timedelta:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days from 1 to {MOST_DAYS}")
+    return timedelta(days=int(text))
 
 
 def shown(key: ApiKey) -> Json:

@@ -60,15 +60,18 @@ def find(options: argparse.Namespace) -> Target:
 def _local(path: Path) -> Target:
     try:
         stack: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        here, outputs = dict(stack["aws"]), stack["outputs"]
+        endpoint = here.pop("endpoint_url")
     except FileNotFoundError as exc:
         raise NoTargetError(f"there is no {path}: start the local stack with `make serve`") from exc
-    here = dict(stack["aws"])
+    except (ValueError, KeyError, TypeError) as exc:
+        raise NoTargetError(f"{path} is not what `make serve` writes: start the local stack again") from exc
     # A profile of the operator's must not reach the emulator, nor the command the operator's account.
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
-    os.environ["AWS_ENDPOINT_URL"] = here.pop("endpoint_url")
+    os.environ["AWS_ENDPOINT_URL"] = endpoint
     os.environ.update(here)
-    return _of(stack["outputs"], str(path))
+    return _of(outputs, str(path))
 
 
 def _outputs(stack: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What a review of the stores found: limits of DynamoDB that moto does not keep, and races."""
+"""Limits of DynamoDB that moto does not keep, and races between stores."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ class FakeProvider:
         self.choices: list[ProviderChoice] = []
         self._prefix = prefix
         self._failure: ProviderFailed | None = None
+        self._reply: Reply | None = None
         self._lock = threading.Lock()
 
     def __call__(self, choice: ProviderChoice) -> FakeProvider:
@@ -30,6 +31,10 @@ class FakeProvider:
     def fail(self, reason: str, *, retryable: bool, retry_after: timedelta | None = None) -> None:
         self._failure = ProviderFailed(reason=reason, retryable=retryable, retry_after=retry_after)
 
+    def say(self, reply: Reply) -> None:
+        """Answer everything with this from now on."""
+        self._reply = reply
+
     def answer(self, prompt: Prompt, timeout: timedelta, token: str) -> Reply:
         with self._lock:
             self.prompts.append(prompt)
@@ -37,5 +42,7 @@ class FakeProvider:
             self.tokens.append(token)
         if self._failure is not None:
             raise self._failure
+        if self._reply is not None:
+            return self._reply
         text = f"{self._prefix}{prompt.message}"
         return Reply(text, "echo-1", prompt_tokens=len(prompt.message.split()), completion_tokens=len(text.split()))

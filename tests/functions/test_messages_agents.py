@@ -176,10 +176,10 @@ def test_an_id_that_names_nothing_is_not_found(call: Gateway, wrong: str) -> Non
         ({"documents": [{"title": "FAQ", "text": "x" * 1_000_001}]}, "documents"),
         ({"use_search": "yes"}, "use_search"),
         ({"provider": {"type": "oracle"}}, "provider"),
-        ({"provider": {"type": "knowledge", "temprature": 1}}, "provider.knowledge.temprature"),
-        ({"provider": {"type": "bedrock"}}, "provider.bedrock.model"),
-        ({"provider": {"type": "bedrock", "model": "m", "region": "evil.example/"}}, "provider.bedrock.region"),
-        ({"provider": {"type": "openai", "model": "m"}}, "provider.openai.base_url"),
+        ({"provider": {"type": "knowledge", "temprature": 1}}, "provider.temprature"),
+        ({"provider": {"type": "bedrock"}}, "provider.model"),
+        ({"provider": {"type": "bedrock", "model": "m", "region": "evil.example/"}}, "provider.region"),
+        ({"provider": {"type": "openai", "model": "m"}}, "provider.base_url"),
     ],
 )
 def test_a_body_of_the_wrong_shape_is_told_where(call: Gateway, changes: dict[str, Any], field: str) -> None:

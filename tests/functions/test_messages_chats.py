@@ -244,7 +244,7 @@ def test_a_large_file_goes_straight_to_the_bucket(call: Gateway, chat: int, buck
     announced = call("POST", f"{UPLOAD}/presigned", body)
     assert announced.status == 200
     assert set(announced.data) == {"uuid", "url", "fields", "expires_in", "max_size"}
-    assert announced.data["max_size"] == 100 * 1024 * 1024
+    assert announced.data["max_size"] == 20 * 1024 * 1024
     question = {"message": "What is the giraffe called?", "attached_file_uuids": [announced.data["uuid"]]}
     assert call("POST", MESSAGES, question, chat_id=chat).fields == ["attached_file_uuids.0"]
     text = b"# Giraffe\nThe giraffe in the lobby is called Melman.\n"

@@ -23,6 +23,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """What stack.json of a running stack holds: base_url, api_keys, agent_id, unpublished_agent_id, aws, outputs."""
-    with stack_in(tmp_path_factory.mktemp("stack")) as running:
-        yield running
+    """What stack.json of a running stack holds: base_url, api_keys, agent_id, unpublished_agent_id, aws, outputs.
+
+    With `directory`, where the stack's own logs are.
+    """
+    directory = tmp_path_factory.mktemp("stack")
+    with stack_in(directory) as running:
+        yield {**running, "directory": str(directory)}

@@ -74,6 +74,13 @@ def test_an_address_that_customers_may_not_reach_is_refused(base_url: str) -> No
     assert [problem.place for problem in refused.value.problems] == ["provider.base_url"]
 
 
+@pytest.mark.parametrize("base_url", ["https://models.example/v1?version=2", "https://models.example/v1#top"])
+def test_an_address_that_no_path_can_be_appended_to_is_refused(base_url: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        rules("acme", openai(base_url=base_url))
+    assert [problem.kind for problem in refused.value.problems] == ["url_refused"]
+
+
 def test_everything_wrong_is_told_at_once() -> None:
     with pytest.raises(InvalidRequest) as refused:
         rules("acme", openai(base_url="http://models.example", key_ref="mine"))

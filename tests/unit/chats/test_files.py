@@ -12,6 +12,7 @@ from fakes.clock import FakeClock
 from fakes.files import FakeFiles
 
 from batchwork.domain.errors import InvalidRequest
+from batchwork.processors.messages.attachments import FILE_LIMIT
 from batchwork.use_cases.files import DOCX, Files
 
 PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
@@ -86,7 +87,7 @@ def test_what_is_empty_unsupported_or_a_lie_is_refused(
 
 def test_a_large_file_is_announced_and_then_uploaded(files: Files, store: FakeFiles) -> None:
     announced = files.announce("acme", "catalogue.pdf", "application/pdf", "chat")
-    assert announced.fields["limit"] == 100 * 1024 * 1024
+    assert announced.fields["limit"] == FILE_LIMIT
     assert 0 < announced.fields["seconds"] <= timedelta(hours=1).total_seconds()
     assert store.get("acme", announced.file.id) == announced.file
     assert announced.file.size is None
@@ -98,3 +99,20 @@ def test_a_large_file_of_an_unsupported_type_is_refused(files: Files) -> None:
     with pytest.raises(InvalidRequest) as refused:
         files.announce("acme", "film.mp4", "video/mp4", "chat")
     assert [problem.place for problem in refused.value.problems] == ["content_type"]
+
+
+def test_an_announced_files_name_is_cleaned_like_an_uploaded_ones(files: Files) -> None:
+    announced = files.announce("acme", "../a\r\nb\\c\u202e.txt", "text/plain", "chat")
+    assert announced.file.name == "c.txt"
+    assert files.announce("acme", "/", "text/plain", "chat").file.name == "file"
+
+
+@pytest.mark.parametrize(
+    "declared", ["text/plain\r\nX-Evil: 1", "text/", "text/pl ain", "text/\N{CYRILLIC SMALL LETTER ZHE}"]
+)
+def test_a_content_type_that_is_none_is_refused(files: Files, declared: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        files.announce("acme", "a.txt", declared, "chat")
+    assert [problem.kind for problem in refused.value.problems] == ["media_type"]
+    kept = files.announce("acme", "a.txt", "text/plain; charset=utf-8\r\nX-Evil: 1", "chat").file.content_type
+    assert kept == "text/plain; charset=utf-8X-Evil: 1"

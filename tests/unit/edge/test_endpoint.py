@@ -199,8 +199,3 @@ def test_an_answer_that_lambda_could_not_return_is_an_error_that_says_what_to_do
 def test_an_answer_holds_only_text_that_can_be_sent(run: Run) -> None:
     answer = run(an_answer_of("half of a pair: \ud83d, a whole one: \N{GRINNING FACE}"))
     assert json.loads(answer["body"].encode())["data"] == ["half of a pair: ?, a whole one: \N{GRINNING FACE}"]
-
-
-def test_an_event_that_is_none_is_an_error_in_the_envelope(run: Run) -> None:
-    answer = run(fine, an_event(body="!", isBase64Encoded=True))
-    assert (answer["statusCode"], json.loads(answer["body"])["error_code"]) == (400, 10006)

@@ -1,4 +1,4 @@
-"""What a review of the engine found: each test failed before its repair."""
+"""How the sweeper and the worker heal, and what must not keep them from it."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def a_work(engine: Engine, processor: EchoProcessor, concurrency: int) -> Work:
         processor=processor,
         clock=engine.clock,
         concurrency=concurrency,
-        new_token=lambda: f"review-{next(numbers)}",
+        new_token=lambda: f"token-{next(numbers)}",
         unexpected=engine.errors.append,
     )
 

@@ -231,3 +231,64 @@ def test_readable_output_says_that_a_key_is_shown_once(
     head, row = capsys.readouterr().out.splitlines()
     assert head.split()[:2] == ["key", "prefix"]
     assert workspace in row
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["key", "create", "w", "--expires-in-days", "99999999999"], "no number of days from 1 to 36500"),
+        (["key", "create", "w", "--expires-in-days", "0"], "no number of days from 1 to 36500"),
+        (["key", "create", "w", "--expires-at", "yesterday"], "no ISO 8601 time"),
+        (["agent", "create", "w", "--name", "A", "--passages", "0"], "no whole number from 1 to 20"),
+        (["agent", "create", "w", "--name", "A", "--max-tokens", "-5"], "no whole number from 1 to 1000000"),
+        (["agent", "create", "w", "--name", "A", "--temperature", "9"], "no number from 0 to 2"),
+        (["agent", "create", "w", "--name", "A", "--temperature", "nan"], "no number from 0 to 2"),
+        (["agent", "publish", "w", "a", "--version", "0"], "no whole number from 1"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused_with_what_would(
+    capsys: pytest.CaptureFixture[str], words: list[str], complaint: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--table", "t", "--bucket", "b"])
+    assert ended.value.code == 2
+    assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--name", ""], "--name: An agent's name has 1 to 256"),
+        (["--name", "x" * 257], "--name: An agent's name has 1 to 256"),
+        (
+            ["--name", "A", "--provider", "openai", "--model", "m", "--base-url", "ftp://x.example"],
+            "--base-url: must be",
+        ),
+        (
+            ["--name", "A", "--provider", "openai", "--model", "m", "--base-url", "https://10.0.0.1"],
+            "--base-url: must not",
+        ),
+    ],
+)
+def test_an_agent_that_could_never_answer_is_not_made(
+    admin: Admin,
+    table: str,  # noqa: F811 -- the fixture
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    complaint: str,
+) -> None:
+    workspace = admin("workspace", "create", "Acme")["workspace"]
+    assert main(["agent", "create", workspace, *words, "--table", table, "--bucket", "b"]) == 1
+    assert complaint in capsys.readouterr().err
+    assert admin("agent", "list", workspace) == []
+
+
+@pytest.mark.parametrize("content", ['{"a', "{}", "[]", '{"aws": {}, "outputs": {}}'])
+def test_a_stack_file_that_nobody_wrote_is_said_to_be_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], content: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".local").mkdir()
+    (tmp_path / ".local/stack.json").write_text(content)
+    assert main(["workspace", "list", "--local"]) == 1
+    assert "start the local stack again" in capsys.readouterr().err

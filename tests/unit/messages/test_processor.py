@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -15,8 +16,9 @@ from batchwork.domain.batch import Batch
 from batchwork.domain.chat import Chat, StoredFile, Turn
 from batchwork.domain.errors import EngineFailed, UnreadableDocument
 from batchwork.domain.item import Failure, Item, Json, Result, Success
+from batchwork.ports import Reply
 from batchwork.processors.messages.attachments import TEXT_LIMIT
-from batchwork.processors.messages.conversation import HISTORY_LIMIT, Conversation
+from batchwork.processors.messages.conversation import ANSWER_LIMIT, HISTORY_LIMIT, Conversation
 from batchwork.processors.messages.processor import MessagesProcessor
 
 AGENT, OTHER_AGENT = "550e8400-e29b-41d4-a716-446655440000", "550e8400-e29b-41d4-a716-446655440001"
@@ -290,6 +292,36 @@ class TestAttachments:
         world.publish(AGENT, 2, attachment_ids=(FILE,))
         outcome = failure(world.process(batch=of_acme(version=2)))
         assert (outcome.error.code, outcome.retryable) == (500, False)
+
+
+class TestReplies:
+    def test_half_of_a_surrogate_pair_is_replaced_since_no_answer_could_carry_it(self, world: World) -> None:
+        tool = {
+            "model": "t\udc00",
+            "call_type": "tool_call",
+            "total_tokens": 3,
+            "prompt_tokens": 2,
+            "completion_tokens": 1,
+        }
+        world.provider.say(Reply("half: \ud83d, whole: \N{GRINNING FACE}", "m\ud800", 1, 2, (tool,)))
+        output = success(world.process())
+        assert output["response_content"] == "half: \ufffd, whole: \N{GRINNING FACE}"
+        assert output["response_usage"]["main_response"]["model"] == "m\ufffd"
+        assert output["response_usage"]["tool_calls"][0]["model"] == "t\ufffd"
+        json.dumps(output, ensure_ascii=False).encode()
+
+    def test_an_answer_longer_than_one_response_can_carry_fails_for_good(self, world: World) -> None:
+        world.provider.say(Reply("x" * ANSWER_LIMIT, "m", 1, 2))
+        assert success(world.process())["response_content"] == "x" * ANSWER_LIMIT
+        world.provider.say(Reply("x" * (ANSWER_LIMIT + 1), "m", 1, 2))
+        outcome = failure(world.process())
+        assert (outcome.error.code, outcome.retryable) == (500, False)
+        assert str(ANSWER_LIMIT) in outcome.error.message
+
+    @pytest.mark.parametrize(("told", "kept_as"), [(-5, 0), (10**60, 2**53), (7, 7)])
+    def test_tokens_are_counted_within_what_clients_can_count(self, world: World, told: int, kept_as: int) -> None:
+        world.provider.say(Reply("ok", "m", told, 0))
+        assert success(world.process())["response_usage"]["total_prompt_tokens"] == kept_as
 
 
 class TestKeeping:

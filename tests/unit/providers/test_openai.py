@@ -187,3 +187,16 @@ def test_a_store_of_secrets_that_is_throttled_is_worth_another_try(a_prompt: Cal
     bench.secrets.throttled = True
     assert bench.failing(a_prompt()).facts["retryable"] is True
     assert bench.egress.sent == []
+
+
+@pytest.mark.parametrize(
+    "key", ["sk-s3cret\r\nX-Evil: 1", "sk-\u2028s3cret", "sk-s3cret \u043a\u043b\u044e\u0447", "", " \n"]
+)
+def test_a_key_that_no_header_can_carry_fails_for_good_and_is_not_told(
+    a_prompt: Callable[..., Prompt], key: str
+) -> None:
+    bench = Bench()
+    bench.secrets.secrets["ssm:/openai"] = key
+    failed = bench.failing(a_prompt())
+    assert failed.facts["retryable"] is False
+    assert bench.egress.sent == []

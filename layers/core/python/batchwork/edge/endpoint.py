@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from batchwork.domain.errors import BatchworkError, BodyTooLarge, RouteNotFound
+from batchwork.domain.errors import AnswerTooLarge, BatchworkError, BodyTooLarge, RouteNotFound
 from batchwork.domain.workspace import Caller
 from batchwork.edge import settings, telemetry
 from batchwork.edge.credentials import presented_key
@@ -15,6 +15,8 @@ from batchwork.use_cases.authenticate import Authenticate
 
 #: Bytes of a request's body: below the 6 MB (AWS limit) that invoke a function, event and escapes included.
 BODY_LIMIT = 5 * 1024 * 1024
+#: Bytes of an answer as the Lambda runtime serializes it, below the 6 MB (AWS limit) that a function may return.
+ANSWER_LIMIT = 5_500_000
 
 Route = Callable[[Request, Caller], Response]
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
@@ -51,16 +53,18 @@ def endpoint(
         }
         try:
             response = _answer(request, line)
+            answer = _sendable(response)
         except BatchworkError as exc:
             line["error"] = exc.code
             response = envelope.error(exc, request)
+            answer = response.to_event()
         except Exception as exc:  # noqa: BLE001 -- the client gets an envelope, the log line what went wrong
             line |= telemetry.traits(exc)
             response = envelope.error(exc, request)
+            answer = response.to_event()
         line["status"] = response.status
         line["duration_ms"] = round((time.perf_counter() - started) * 1000, 1)
         (logger.error if response.status >= 500 else logger.info)("request", extra=line)
-        answer = response.to_event()
         answer["headers"]["X-Request-Id"] = request.request_id
         return answer
 
@@ -75,3 +79,14 @@ def endpoint(
         return route(request, caller)
 
     return handler
+
+
+def _sendable(response: Response) -> dict[str, Any]:
+    """Return an answer as API Gateway takes it. Raises AnswerTooLarge for one that Lambda could not return."""
+    answer = response.to_event()
+    # The body is text in the runtime's own JSON, where its quotes and backslashes are escaped once more.
+    body: str = answer["body"]
+    size = len(body.encode()) + body.count('"') + body.count("\\")
+    if size > ANSWER_LIMIT:
+        raise AnswerTooLarge(size=size, limit=ANSWER_LIMIT)
+    return answer

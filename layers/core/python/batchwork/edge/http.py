@@ -78,8 +78,9 @@ class Response:
     headers: dict[str, str] = field(default_factory=dict)
 
     def to_event(self) -> dict[str, Any]:
-        """Return the form that API Gateway takes: JSON compact and in UTF-8."""
+        """Return the form that API Gateway takes: JSON compact and in UTF-8, which has no form for half of a pair."""
         text = "" if self.body is None else json.dumps(self.body, ensure_ascii=False, separators=(",", ":"))
+        text = text.encode("utf-8", "replace").decode()
         headers = {"Content-Type": "application/json", **self.headers}
         return {"statusCode": self.status, "headers": headers, "body": text, "isBase64Encoded": False}
 

@@ -185,6 +185,8 @@ class ProviderRules:
             )
         address = provider.settings.get("base_url")
         refusal = self.check_url(address) if address is not None else None
+        if refusal is None and address is not None and ("?" in address or "#" in address):
+            refusal = "must have neither query nor fragment: /chat/completions is appended to it"
         if refusal is not None:
             problems.append(Problem("provider.base_url", refusal, "url_refused", structural=False))
         if problems:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,8 +12,8 @@ from batchwork.domain.errors import InvalidRequest, Problem
 from batchwork.domain.item import Json
 from batchwork.ports import Clock, FileStore
 
-#: Bytes of a presigned upload.
-MAX_UPLOAD = 100 * 1024 * 1024
+#: Bytes of a presigned upload: what can be read of a file later (processors.messages.attachments.FILE_LIMIT).
+MAX_UPLOAD = 20 * 1024 * 1024
 #: How long a presigned upload may take to begin.
 UPLOAD_WINDOW = timedelta(minutes=15)
 #: How long the URL of a file is good.
@@ -21,6 +22,7 @@ URL_LIFE = timedelta(hours=1)
 PDF = "application/pdf"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 _TEXTS = frozenset({"application/json", "application/xml", "application/xhtml+xml", "application/csv"})
+_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
 _GENERIC = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 _BY_ENDING = {
     "csv": "text/csv",
@@ -83,12 +85,18 @@ class Files:
         return StoredFile(
             id=self.new_id(),
             workspace_id=workspace_id,
-            name=name,
+            name=plain_name(name),
             content_type=content_type,
             scope=scope,
             created_at=self.clock.now(),
             size=size,
         )
+
+
+def plain_name(name: str) -> str:
+    """Return a file's name without folders and without what cannot be printed, at most 255 characters."""
+    name = "".join(filter(str.isprintable, name))
+    return name.replace("\\", "/").rpartition("/")[2].strip()[-255:] or "file"
 
 
 def _judged(name: str, declared: str, place: str) -> tuple[str, list[Problem]]:
@@ -97,8 +105,11 @@ def _judged(name: str, declared: str, place: str) -> tuple[str, list[Problem]]:
     content_type = content_type.strip().lower()
     if content_type in _GENERIC:
         content_type = _BY_ENDING.get(name.rpartition(".")[2].lower(), "")
+    parameters = "".join(filter(str.isprintable, parameters))
     if content_type in {PDF, DOCX}:
         return content_type, []
+    if content_type and not _MEDIA_TYPE.fullmatch(content_type):
+        return "", [Problem(place, "Must be a media type such as text/plain", "media_type", structural=False)]
     if content_type in _TEXTS or content_type.startswith("text/"):
         # The charset is needed to read the text.
         return "; ".join(filter(None, (content_type, parameters.strip()))), []

@@ -21,6 +21,8 @@ ANSWER_LIMIT = 4 * 1024 * 1024
 _PASSING = frozenset({408, 409, 425, 429})
 #: An error's machine-readable name may be shown; its text may quote the key.
 _NAME = re.compile(r"[a-z_]{1,64}")
+#: Printable ASCII: http.client's own complaint about anything else would quote it.
+_KEY = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 
 
 class OpenAI:
@@ -38,7 +40,7 @@ class OpenAI:
         url = f"{self._base_url}/chat/completions"
         headers = {"Content-Type": "application/json", "Accept": "application/json", "Idempotency-Key": token}
         if reference := self._settings.get("key_ref"):
-            headers["Authorization"] = f"Bearer {self._secrets().get(reference).strip()}"
+            headers["Authorization"] = f"Bearer {self._key(reference)}"
         body = json.dumps(self._request(prompt)).encode()
         try:
             answer = self._egress.post(url, body, headers, timeout, ANSWER_LIMIT)
@@ -53,6 +55,12 @@ class OpenAI:
                 retry_after=answer.retry_after,
             )
         return self._reply(answer.body)
+
+    def _key(self, reference: str) -> str:
+        key = self._secrets().get(reference).strip()
+        if not _KEY.fullmatch(key):
+            raise failed("The agent's key is not one that an Authorization header can carry")
+        return key
 
     def _request(self, prompt: Prompt) -> Json:
         messages = [{"role": role, "content": text} for role, text in dialogue(prompt)]

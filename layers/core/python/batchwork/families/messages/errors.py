@@ -24,6 +24,7 @@ TABLE: dict[type[BatchworkError], tuple[int, int]] = {
     errors.MalformedBody: (400, BAD_REQUEST),
     errors.UnsupportedMediaType: (415, BAD_REQUEST),
     errors.BodyTooLarge: (413, BAD_REQUEST),
+    errors.AnswerTooLarge: (400, BAD_REQUEST),
     errors.NotFound: (404, NOT_FOUND),
     errors.RouteNotFound: (404, NOT_FOUND),
     errors.AgentNotPublished: (404, NOT_FOUND),

@@ -13,6 +13,7 @@ from email.parser import HeaderParser
 
 from batchwork.domain.errors import InvalidRequest, Problem, UnsupportedMediaType
 from batchwork.edge.http import Request
+from batchwork.use_cases.files import plain_name
 
 FORM = "multipart/form-data"
 #: Parts of a form beyond which nobody means well.
@@ -44,10 +45,10 @@ def uploaded(request: Request, field: str) -> Part:
         raise _unreadable("the Content-Type names no boundary")
     for part, content in _parts(request.body, boundary.encode()):
         if part.get_param("name", header="content-disposition") == field:
-            name = _file_name(part)
+            name = part.get_filename()
             if name is None:
                 raise InvalidRequest([Problem(field, "Must be a file, with a file name", "file_type")])
-            return Part(name, part.get("Content-Type", "").strip(), content)
+            return Part(plain_name(name), part.get("Content-Type", "").strip(), content)
     raise InvalidRequest([Problem(field, "Field required", "missing")])
 
 
@@ -65,14 +66,6 @@ def _parts(body: bytes, boundary: bytes) -> Iterator[tuple[Message, bytes]]:
             raise _unreadable("a part has no headers")
         # Browsers and curl send UTF-8 as it is, which the standard library's parser of bytes does not expect.
         yield HeaderParser().parsestr(headers.decode("utf-8", "replace")), content
-
-
-def _file_name(part: Message) -> str | None:
-    name = part.get_filename()
-    if name is None:
-        return None
-    name = "".join(letter for letter in name if letter.isprintable())
-    return name.replace("\\", "/").rpartition("/")[2].strip()[-255:] or "file"
 
 
 def _unreadable(reason: str) -> InvalidRequest:

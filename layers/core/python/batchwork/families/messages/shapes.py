@@ -85,5 +85,10 @@ def _printable(name: str) -> str:
 
 
 def place_of(place: tuple[str | int, ...]) -> str:
-    """Return a place as clients write it, such as ``requests.17.custom_id``."""
+    """Return a place as clients write it, such as ``requests.17.custom_id``.
+
+    Below `provider` pydantic names the chosen type too, which is a part of no client's body.
+    """
+    if place[:1] == ("provider",):
+        place = (*place[:1], *place[2:])
     return ".".join(map(str, place)) or BODY

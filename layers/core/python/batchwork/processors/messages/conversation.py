@@ -17,9 +17,14 @@ from batchwork.domain.errors import InvalidRequest, NotFound, Problem, ProviderF
 from batchwork.domain.recent import Recent
 from batchwork.ports import ChatStore, FileStore, Prompt, Providers, Reply
 from batchwork.processors.messages.attachments import Attachments, Extract, fitted
+from batchwork.processors.messages.usage import call_of
 
 #: Characters of earlier turns that a provider is sent at the most; the oldest are left out first.
 HISTORY_LIMIT = 200_000
+#: Characters of an answer: one alone must fit into a response, quotes escaped twice and in UTF-8 (edge.endpoint).
+ANSWER_LIMIT = 1_000_000
+#: Tokens that a JSON number can hold everywhere.
+_MOST_TOKENS = 2**53
 
 
 class Conversation:
@@ -71,7 +76,7 @@ class Conversation:
             attachments=fitted(texts),
             user=user,
         )
-        return self._providers(complete.provider).answer(prompt, timeout, token)
+        return _presentable(self._providers(complete.provider).answer(prompt, timeout, token))
 
     def _complete(self, version: AgentVersion) -> AgentVersion:
         """Return a version whose documents include the texts of its own attachments, read once."""
@@ -98,3 +103,38 @@ class Conversation:
                 break
             latest.append((turn.message, turn.answer))
         return tuple(reversed(latest))
+
+
+def _presentable(reply: Reply) -> Reply:
+    """Return a reply as it can be stored and sent: text with a UTF-8 form, sane counts.
+
+    Raises ProviderFailed for one too long to be read by anybody.
+    """
+    if len(reply.text) > ANSWER_LIMIT:
+        reason = f"The agent's answer has {len(reply.text)} characters, and {ANSWER_LIMIT} are kept at the most"
+        raise ProviderFailed(reason=reason, retryable=False, retry_after=None)
+    calls = tuple(
+        call_of(
+            _sendable(call["model"]),
+            call["call_type"],
+            _count(call["prompt_tokens"]),
+            _count(call["completion_tokens"]),
+        )
+        for call in reply.tool_calls
+    )
+    return Reply(
+        _sendable(reply.text),
+        _sendable(reply.model),
+        _count(reply.prompt_tokens),
+        _count(reply.completion_tokens),
+        calls,
+    )
+
+
+def _sendable(text: str) -> str:
+    """Return text without halves of surrogate pairs: JSON may bring them as escapes, UTF-8 has no form for them."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _count(tokens: int) -> int:
+    return min(max(tokens, 0), _MOST_TOKENS)
