@@ -14,6 +14,7 @@ import py_compile
 import tempfile
 import time
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,11 +43,13 @@ PARAMETERS = {
 DEPLOY_SECONDS = 60
 
 
-def deploy(endpoint: str, *, storage_only: bool = False) -> dict[str, str]:
+def deploy(endpoint: str, *, storage_only: bool = False, changed: Mapping[str, str] | None = None) -> dict[str, str]:
     """Create the stack and return its outputs. Raises RuntimeError when that fails.
 
     storage_only: leave out what runs: functions, API, alarms (for functions that run in containers).
+    changed: parameters of the template that shall be other than PARAMETERS or their defaults.
     """
+    parameters = {**PARAMETERS, **(changed or {}), "AwsEndpointUrl": endpoint}
     s3 = aws.client("s3")
     s3.create_bucket(Bucket=CODE_BUCKET)
     template = yaml_parse((ROOT / "template.yaml").read_text())
@@ -63,7 +66,7 @@ def deploy(endpoint: str, *, storage_only: bool = False) -> dict[str, str]:
         for event in properties.get("Events", {}).values():
             scaling = event["Properties"].get("ScalingConfig")
             if scaling:
-                scaling["MaximumConcurrency"] = int(PARAMETERS[scaling["MaximumConcurrency"]["Ref"]])
+                scaling["MaximumConcurrency"] = int(parameters[scaling["MaximumConcurrency"]["Ref"]])
         match resource["Type"]:
             case "AWS::Serverless::Function":
                 code, place = _zip_function(ROOT / properties["CodeUri"]), "CodeUri"
@@ -73,7 +76,6 @@ def deploy(endpoint: str, *, storage_only: bool = False) -> dict[str, str]:
                 continue
         s3.put_object(Bucket=CODE_BUCKET, Key=f"{name}.zip", Body=code)
         properties[place] = f"s3://{CODE_BUCKET}/{name}.zip"
-    parameters = {**PARAMETERS, "AwsEndpointUrl": endpoint}
     # CloudFormation takes templates over 51,200 bytes from S3 only.
     s3.put_object(Bucket=CODE_BUCKET, Key="template.json", Body=json.dumps(template).encode())
     cloudformation = aws.client("cloudformation")

@@ -14,7 +14,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,7 +115,9 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
     process.wait(STOP_SECONDS)
 
 
-def serve(directory: Path, port: int, host: str, *, iam: bool, stop: threading.Event) -> None:
+def serve(
+    directory: Path, port: int, host: str, parameters: Mapping[str, str], *, iam: bool, stop: threading.Event
+) -> None:
     """Start, deploy, seed, announce, and wait for `stop`."""
     with emulator(directory, port, host, iam=iam) as aws_here:
         stack.point_at(aws_here.endpoint)
@@ -123,7 +125,7 @@ def serve(directory: Path, port: int, host: str, *, iam: bool, stop: threading.E
         from local.deploy import deploy
         from local.seed import seed
 
-        outputs = deploy(aws_here.endpoint)
+        outputs = deploy(aws_here.endpoint, changed=parameters)
         base_url = f"{aws_here.endpoint}/_aws/execute-api/{outputs['ApiId']}/live"
         seeded = seed(outputs["TableName"], outputs["BucketName"])
         stack.announce(
@@ -148,6 +150,13 @@ def serve(directory: Path, port: int, host: str, *, iam: bool, stop: threading.E
             stack.withdraw(directory)
 
 
+def _parameter(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
 def main() -> None:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -157,6 +166,14 @@ def main() -> None:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--no-iam", action="store_true", help="take any credentials (for sam local)")
+    parser.add_argument(
+        "--parameter",
+        type=_parameter,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of template.yaml; may be given several times",
+    )
     options = parser.parse_args()
     options.directory.mkdir(parents=True, exist_ok=True)
     if running := stack.running(options.directory):
@@ -165,7 +182,8 @@ def main() -> None:
     for wanted in (signal.SIGTERM, signal.SIGINT):
         signal.signal(wanted, lambda *_: stop.set())
     try:
-        serve(options.directory, options.port or free_port(), options.host, iam=not options.no_iam, stop=stop)
+        port, parameters = options.port or free_port(), dict(options.parameter)
+        serve(options.directory, port, options.host, parameters, iam=not options.no_iam, stop=stop)
     except EmulatorEnded as exc:
         sys.exit(str(exc))
 

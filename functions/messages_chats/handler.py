@@ -40,6 +40,7 @@ conversation = Conversation(
     files=files,
     providers=open_providers(clock, allow_loopback=settings.flag("ALLOW_LOOPBACK_EGRESS")),
     extract=extract,
+    clock=clock,
 )
 chatting = ChatRoutes(
     chats=Chats(chats, agents, sequences, clock),

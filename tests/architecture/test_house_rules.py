@@ -55,7 +55,7 @@ def hits(pattern: str, paths: list[Path], *, but: tuple[str, ...] = ()) -> list[
         (
             r"^\s*(import|from) (requests|httpx|aiohttp|asyncio)\b",
             (),
-            "Go out through ports.Egress (urllib3, pinned to the checked address).",
+            "Go out through ports.Egress (connects to the checked address only).",
         ),
         (
             r"\bIndexName\W+[\"'](listing|due)[\"']",

@@ -244,6 +244,17 @@ def test_a_batch_closes_once_with_its_delivery(stores: Stores, stored: Callable[
     assert stores.deliveries.get("acme", delivery.id) == delivery
 
 
+def test_a_batch_without_a_webhook_closes_once_too(store: BatchStore, stored: Callable[..., Batch]) -> None:
+    batch = stored(a_batch(total=1))
+    assert not store.close(batch, BatchStatus.COMPLETED, AT, None)
+    batch = store.count(batch, [Tally(0, 1, 0)])
+    assert store.close(batch, BatchStatus.COMPLETED, AT, None)
+    assert not store.close(batch, BatchStatus.CANCELLED, AT + MINUTE, None)
+    closed = store.get(batch.ref)
+    assert closed is not None
+    assert (closed.status, closed.completed_at) == (BatchStatus.COMPLETED, AT)
+
+
 def test_a_cancelled_batch_says_when(store: BatchStore, stored: Callable[..., Batch]) -> None:
     batch = stored(a_batch(total=1))
     store.stop(batch.ref, StopCause.CANCELLED, None, AT)

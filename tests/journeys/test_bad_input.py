@@ -123,7 +123,7 @@ def test_a_query_that_breaks_a_rule_is_told_where(stack: Stack, path: str, query
     assert [error["field"] for error in refused["data"]["errors"]] == [field]
 
 
-@pytest.mark.parametrize("unknown", [str(uuid4()), "batch-uuid-here", "..%2f..", "0" * 300])
+@pytest.mark.parametrize("unknown", ["6f1c1a5e-6d0b-4a55-9a3c-0d5b3f0f7c11", "batch-uuid-here", "..%2f..", "0" * 300])
 def test_an_unknown_id_is_not_found(stack: Stack, unknown: str) -> None:
     client = Client(stack)
     for method, path in (("GET", ""), ("GET", "/results"), ("POST", "/cancel")):

@@ -47,7 +47,7 @@ def here() -> Setting:
     def extract(name: str, content_type: str, content: bytes) -> str:
         return content.decode()
 
-    conversation = Conversation(chats=chats, files=FakeFiles(), providers=provider, extract=extract)
+    conversation = Conversation(chats=chats, files=FakeFiles(), providers=provider, extract=extract, clock=clock)
     return Setting(
         agents=Agents(agents, clock, lambda: f"00000000-0000-4000-8000-{next(ids):012d}"),
         chats=Chats(chats, agents, sequences, clock),

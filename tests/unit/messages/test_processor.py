@@ -8,6 +8,7 @@ import pytest
 from factories import AT, a_batch
 from fakes.agents import FakeAgents
 from fakes.chats import FakeChats
+from fakes.clock import FakeClock
 from fakes.files import FakeFiles
 from fakes.providers import FakeProvider
 
@@ -38,15 +39,20 @@ class World:
     def __init__(self) -> None:
         self.agents, self.chats, self.files, self.provider = FakeAgents(), FakeChats(), FakeFiles(), FakeProvider()
         self.extracted: list[str] = []
+        self.slow = timedelta()  # how long reading a file takes
         for agent_id in (AGENT, OTHER_AGENT):
             self.publish(agent_id, 1)
-        conversation = Conversation(chats=self.chats, files=self.files, providers=self.provider, extract=self._extract)
+        self.clock = FakeClock()
+        conversation = Conversation(
+            chats=self.chats, files=self.files, providers=self.provider, extract=self._extract, clock=self.clock
+        )
         self.processor = MessagesProcessor(
             agents=self.agents, chats=self.chats, conversation=conversation, item_timeout=TIMEOUT
         )
 
     def _extract(self, name: str, content_type: str, content: bytes) -> str:
         self.extracted.append(name)
+        self.clock.pass_(self.slow)
         return read_as_text(name, content_type, content)
 
     def publish(self, agent_id: str, number: int, **fields: Any) -> AgentVersion:
@@ -179,6 +185,18 @@ class TestAnswers:
         assert world.provider.tokens == ["token-1"]
         assert world.provider.timeouts == [TIMEOUT]
         assert world.provider.prompts[0].user == "user_123"
+
+    def test_what_reading_files_took_is_taken_off_the_providers_time(self, world: World) -> None:
+        world.upload(FILE, b"We open at nine.")
+        world.slow = timedelta(seconds=20)
+        world.process({"attached_file_uuids": [FILE]})
+        assert world.provider.timeouts == [TIMEOUT - timedelta(seconds=20)]
+
+    def test_an_item_whose_files_took_all_its_time_is_tried_again(self, world: World) -> None:
+        world.upload(FILE, b"We open at nine.")
+        world.slow = TIMEOUT
+        outcome = failure(world.process({"attached_file_uuids": [FILE]}))
+        assert (outcome.error.code, outcome.retryable, world.provider.prompts) == (500, True, [])
 
     def test_an_override_is_answered_by_its_own_agent(self, world: World) -> None:
         world.process({"agent_id": OTHER_AGENT, "version": 1})

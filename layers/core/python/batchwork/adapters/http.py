@@ -178,9 +178,6 @@ class HttpEgress:
         return max(timedelta(), at - self._clock.now())
 
 
-#: The name that messages_worker imports.
-
-
 def _no_address() -> OSError:
     return socket.gaierror(socket.EAI_NONAME, "no address")
 

@@ -1,8 +1,8 @@
 """A conversation's next turn: what the agent's provider is asked, and what it answers.
 
 Both ways into a chat end here: the items of a batch (MessagesProcessor) and ``POST /api/v1/chats/{id}/messages``
-(a function builds ``Conversation(chats=..., files=..., providers=..., extract=...)`` and calls ``ask``). Storing the
-turn is the caller's: `usage_of` (usage.py) makes the turn's ``usage`` of the reply.
+(a function builds ``Conversation(...)`` and calls ``ask``). Storing the turn is the caller's: `usage_of` (usage.py)
+makes the turn's ``usage`` of the reply.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from batchwork.domain.agent import AgentVersion, Document
 from batchwork.domain.chat import Chat
 from batchwork.domain.errors import InvalidRequest, NotFound, Problem, ProviderFailed, UnreadableDocument
 from batchwork.domain.recent import Recent
-from batchwork.ports import ChatStore, FileStore, Prompt, Providers, Reply
+from batchwork.ports import ChatStore, Clock, FileStore, Prompt, Providers, Reply
 from batchwork.processors.messages.attachments import Attachments, Extract, fitted
 from batchwork.processors.messages.usage import call_of
 
@@ -30,7 +30,10 @@ _MOST_TOKENS = 2**53
 class Conversation:
     """Asks agents; safe to use from many threads. extract: (name, content type, bytes) -> text."""
 
-    def __init__(self, *, chats: ChatStore, files: FileStore, providers: Providers, extract: Extract) -> None:
+    def __init__(
+        self, *, chats: ChatStore, files: FileStore, providers: Providers, extract: Extract, clock: Clock
+    ) -> None:
+        self._clock = clock
         self._chats = chats
         self._providers = providers
         self._attachments = Attachments(files, extract)
@@ -50,12 +53,13 @@ class Conversation:
         """Return the provider's answer to a message.
 
         history: the chat to continue, already known to be of the version's workspace. file_ids: uuids of attached
-        files, of the version's workspace. user: the client's own id of who asks. timeout: the provider's.
-        token: idempotency token for the provider.
+        files, of the version's workspace. user: the client's own id of who asks. timeout: reading
+        files and history counts too, the provider gets what they leave. token: idempotency token for the provider.
 
         Raises InvalidRequest with a Problem for each file that cannot be attached, at ``attached_file_uuids.N``,
         and ProviderFailed.
         """
+        until = self._clock.now() + timeout
         texts: list[tuple[str, str]] = []
         problems: list[Problem] = []
         for position, file_id in enumerate(file_ids):
@@ -76,7 +80,10 @@ class Conversation:
             attachments=fitted(texts),
             user=user,
         )
-        return _presentable(self._providers(complete.provider).answer(prompt, timeout, token))
+        left = until - self._clock.now()
+        if left <= timedelta():
+            raise ProviderFailed(reason="Reading attachments and history took all the time there is", retryable=True)
+        return _presentable(self._providers(complete.provider).answer(prompt, left, token))
 
     def _complete(self, version: AgentVersion) -> AgentVersion:
         """Return a version whose documents include the texts of its own attachments, read once."""
