@@ -36,7 +36,8 @@ PARAMETERS = {
     "AllowLoopbackEgress": "true",
     # Two cores work no faster on more, and every worker is a process.
     "WorkerConcurrency": "4",
-    "SenderConcurrency": "4",
+    "SenderConcurrency": "6",
+    "ReceiverConcurrency": "2",
     "ThrottleRate": "5000",
     "ThrottleBurst": "5000",
 }

@@ -6,22 +6,30 @@ import json
 from collections import Counter
 from threading import Thread
 from typing import Any
+from uuid import uuid4
 
+from batchwork.adapters import aws
 from batchwork.adapters.clock import SystemClock
 from batchwork.adapters.dynamodb.deliveries import DynamoDeliveries
+from batchwork.adapters.dynamodb.slots import DynamoSlots
 from batchwork.adapters.http import HttpEgress
 from batchwork.adapters.sqs import SqsDeliveryQueue
 from batchwork.domain.webhook import DeliveryStatus
 from batchwork.edge import settings, telemetry
 from batchwork.use_cases.deliver import Deliver
+from batchwork.use_cases.room import Room
 
 log = telemetry.logger("webhook_sender")
 metrics = telemetry.metrics("webhook_sender")
+TABLE = settings.text("TABLE_NAME")
+dynamodb = aws.client("dynamodb")
+clock = SystemClock()
 deliver = Deliver(
-    deliveries=DynamoDeliveries(settings.text("TABLE_NAME")),
+    deliveries=DynamoDeliveries(TABLE, dynamodb=dynamodb),
     queue=SqsDeliveryQueue(settings.text("DELIVERY_QUEUE_URL")),
     egress=HttpEgress(allow_loopback=settings.flag("ALLOW_LOOPBACK_EGRESS")),
-    clock=SystemClock(),
+    room=Room(DynamoSlots(TABLE, settings.number("RECEIVER_CONCURRENCY", 5), dynamodb), clock, uuid4().hex),
+    clock=clock,
 )
 
 
@@ -29,7 +37,7 @@ def attempt(record: dict[str, Any], outcomes: dict[str, str]) -> None:
     """Make the attempt that a record asks for and note what came of it; an unexpected error leaves no outcome."""
     try:
         asked = json.loads(record["body"])
-        status = deliver(asked["workspace_id"], asked["delivery_id"], asked["attempt"])
+        status = deliver(asked["workspace_id"], asked["delivery_id"], asked["attempt"], asked.get("waits", 0))
     except Exception as exc:  # noqa: BLE001 -- the record is delivered again
         telemetry.unexpected(log)(exc)
     else:

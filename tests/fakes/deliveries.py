@@ -33,6 +33,12 @@ class FakeDeliveries:
             self._held[name] = until
             return True
 
+    def postpone(self, delivery: Delivery, due_at: datetime) -> None:
+        name = (delivery.workspace_id, delivery.id)
+        with self._lock:
+            if self._is_next(name, len(delivery.attempts) + 1):
+                self._rows[name] = replace(self._rows[name], due_at=due_at)
+
     def record(self, delivery: Delivery, attempt: Attempt, status: DeliveryStatus, due_at: datetime | None) -> Delivery:
         name = (delivery.workspace_id, delivery.id)
         with self._lock:

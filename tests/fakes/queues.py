@@ -26,6 +26,8 @@ class FakeDeliveryQueue:
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, int, timedelta]] = []
+        self.waits: list[int] = []
 
-    def send(self, delivery: Delivery, delay: timedelta = timedelta()) -> None:
+    def send(self, delivery: Delivery, delay: timedelta = timedelta(), waits: int = 0) -> None:
         self.sent.append((delivery.id, len(delivery.attempts) + 1, delay))
+        self.waits.append(waits)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import socket
 import time
 from datetime import UTC, datetime
 
@@ -95,6 +96,20 @@ def test_a_failed_attempt_is_repeated_after_five_seconds_with_the_same_id_and_bo
     assert first.headers["x-codeer-timestamp"] != second.headers["x-codeer-timestamp"]
     for received in (first, second):
         assert_signed(received)
+
+
+def test_a_receiver_that_hangs_does_not_delay_another(stack: Stack) -> None:
+    client = Client(stack)
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as hanging, receiver() as healthy:
+        url = f"http://127.0.0.1:{hanging.getsockname()[1]}/never"  # takes connections and answers none
+        for _ in range(12):
+            client.wait(client.submit(1, webhook={"url": url})["id"])
+        at = time.monotonic()
+        client.submit(1, webhook={"url": healthy.url})
+        healthy.arrivals.get(timeout=9)
+        waited = time.monotonic() - at
+        print(f"the healthy receiver had its webhook after {waited:.2f} s, beside twelve to one that hangs")
+        assert waited < 5
 
 
 @pytest.mark.parametrize(

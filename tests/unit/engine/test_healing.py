@@ -14,6 +14,7 @@ from fakes.batches import FakeBatches
 
 from batchwork.domain.batch import MAX_CHECK, Batch, BatchRef, next_check
 from batchwork.domain.item import Item, Outcome, Success
+from batchwork.domain.lease import Lease
 from batchwork.domain.webhook import Delivery
 from batchwork.use_cases.complete import Complete
 from batchwork.use_cases.sweep import Sweep
@@ -31,6 +32,25 @@ def test_a_batch_that_waits_for_a_week_is_still_looked_at_every_five_minutes() -
 
 
 # ── the sweeper ──
+
+
+def test_what_a_dead_worker_held_is_queued_again_as_soon_as_its_lease_ends() -> None:
+    engine = Engine()
+    ref = engine.submit(10)
+    engine.queue.take()
+    for _ in range(4):  # a long wait in the queue: the looks have become rare
+        engine.clock.pass_(MAX_CHECK)
+        engine.sweep()
+    engine.queue.take()
+    batch, unit = engine.batch(ref), engine.batch(ref).cut.unit(0)
+    engine.batches.lease(batch, unit, Lease("dead", engine.clock.now() + timedelta(seconds=75), 1), engine.clock.now())
+    engine.clock.pass_(timedelta(seconds=10))
+    engine.batches.checked(batch, engine.clock.now(), batch.checks)
+    engine.sweep()
+    assert engine.queue.take() == []
+    engine.clock.pass_(timedelta(seconds=66))
+    engine.sweep()
+    assert [chunk for _, chunk, _ in engine.queue.take()] == [0]
 
 
 class Poisonous(FakeBatches):
@@ -65,7 +85,7 @@ class BrokenQueue:
         self.refused = refused
         self.sent: list[str] = []
 
-    def send(self, delivery: Delivery, delay: timedelta = timedelta()) -> None:
+    def send(self, delivery: Delivery, delay: timedelta = timedelta(), waits: int = 0) -> None:
         if delivery.id == self.refused:
             raise RuntimeError("refused")
         self.sent.append(delivery.id)
@@ -109,7 +129,7 @@ def test_a_sweeper_out_of_time_resends_deliveries_and_leaves_batches_due_for_the
     engine.clock.pass_(timedelta(minutes=2))
 
     class Slow(BrokenQueue):
-        def send(self, delivery: Delivery, delay: timedelta = timedelta()) -> None:
+        def send(self, delivery: Delivery, delay: timedelta = timedelta(), waits: int = 0) -> None:
             engine.clock.pass_(timedelta(seconds=41))
             super().send(delivery, delay)
 

@@ -12,6 +12,7 @@ from fakes.clock import FakeClock
 from fakes.deliveries import FakeDeliveries
 from fakes.egress import FakeEgress, Sent
 from fakes.queues import FakeDeliveryQueue
+from fakes.slots import FakeSlots
 from standardwebhooks import Webhook
 from unit.webhooks.deliveries import a_delivery
 
@@ -19,6 +20,7 @@ from batchwork.domain.errors import EgressRefused
 from batchwork.domain.webhook import Delivery, DeliveryStatus
 from batchwork.ports import Answer
 from batchwork.use_cases.deliver import Deliver
+from batchwork.use_cases.room import Room
 
 ORIGIN = "https://hooks.example.com"
 
@@ -33,6 +35,7 @@ class World:
     deliveries: FakeDeliveries = field(default_factory=FakeDeliveries)
     queue: FakeDeliveryQueue = field(default_factory=FakeDeliveryQueue)
     egress: FakeEgress = field(default_factory=FakeEgress)
+    slots: FakeSlots = field(default_factory=lambda: FakeSlots(1))
     delivery: Delivery = field(default_factory=a_delivery)
 
     def __post_init__(self) -> None:
@@ -54,7 +57,8 @@ class World:
         self.egress.receivers[ORIGIN] = receive
 
     def deliver(self, number: int = 1, **ports: Any) -> DeliveryStatus | None:
-        use_case = Deliver(self.deliveries, self.queue, self.egress, self.clock)
+        room = Room(self.slots, self.clock, "this sender")
+        use_case = Deliver(self.deliveries, self.queue, self.egress, room, self.clock)
         return replace(use_case, **ports)(self.delivery.workspace_id, self.delivery.id, number)
 
     def stored(self) -> Delivery:
@@ -215,7 +219,8 @@ def test_a_message_for_an_attempt_that_is_not_next_does_nothing(world: World) ->
 
 
 def test_a_message_of_an_unknown_delivery_or_another_workspace_does_nothing(world: World) -> None:
-    use_case = Deliver(world.deliveries, world.queue, world.egress, world.clock)
+    room = Room(world.slots, world.clock, "this sender")
+    use_case = Deliver(world.deliveries, world.queue, world.egress, room, world.clock)
     assert use_case("acme", "unknown", 1) is None
     assert use_case("other", world.delivery.id, 1) is None
     assert world.egress.sent == []
@@ -311,3 +316,54 @@ def test_a_message_that_comes_again_while_the_attempt_is_held_does_nothing(world
     assert world.deliver() is None
     world.clock.pass_(timedelta(seconds=1))
     assert world.deliver() is DeliveryStatus.DELIVERED
+
+
+def test_a_message_without_room_waits_in_the_queue_and_then_for_the_sweeper(world: World) -> None:
+    busy = world.delivery.receiver
+    delays = []
+    for waits in range(6):
+        assert world.slots.take(
+            "acme", busy, "another sender", world.clock.now() + timedelta(seconds=30), world.clock.now()
+        )
+        status = deliver_after(world, waits)
+        assert status is None
+        if world.queue.sent:
+            ((_, number, delay),) = world.queue.sent
+            assert (number, world.queue.waits[-1]) == (1, waits + 1)
+            delays.append(delay.total_seconds())
+            world.queue.sent.clear()
+            world.clock.pass_(delay)
+    assert delays == [1, 2, 4, 8, 16]
+    assert world.egress.sent == []
+    assert timedelta(seconds=60) <= world.stored().due_at - world.clock.now() <= timedelta(seconds=120)
+    world.slots.free("acme", busy, "another sender")
+    world.clock.at = world.stored().due_at
+    assert world.sweep() == [world.delivery.id]
+    assert world.deliver() is DeliveryStatus.DELIVERED
+
+
+def deliver_after(world: World, waits: int) -> DeliveryStatus | None:
+    room = Room(world.slots, world.clock, "this sender")
+    return Deliver(world.deliveries, world.queue, world.egress, room, world.clock)(
+        world.delivery.workspace_id, world.delivery.id, 1, waits
+    )
+
+
+def test_a_slot_is_given_back_after_the_attempt_even_when_it_fails_unexpectedly(world: World) -> None:
+    world.answers(CrashError())
+    with pytest.raises(CrashError):
+        world.deliver()
+    assert world.slots.take(
+        "acme", world.delivery.receiver, "another", world.clock.now() + timedelta(1), world.clock.now()
+    )
+
+
+def test_one_sender_takes_one_slot_for_all_its_deliveries_to_a_receiver(world: World) -> None:
+    room = Room(world.slots, world.clock, "this sender")
+    with room.with_receiver(world.delivery) as first, room.with_receiver(world.delivery) as second:
+        assert (first, second) == (True, True)
+        assert not Room(world.slots, world.clock, "another").slots.take(
+            "acme", world.delivery.receiver, "another", world.clock.now() + timedelta(1), world.clock.now()
+        )
+    with Room(world.slots, world.clock, "another").with_receiver(world.delivery) as other:
+        assert other

@@ -336,6 +336,9 @@ class DeliveryStore(Protocol):
         False when that attempt is recorded, somebody holds it, or the delivery ended.
         """
 
+    def postpone(self, delivery: Delivery, due_at: datetime) -> None:
+        """Move a pending delivery's next attempt; does nothing when that attempt was made meanwhile."""
+
     def record(self, delivery: Delivery, attempt: Attempt, status: DeliveryStatus, due_at: datetime | None) -> Delivery:
         """Record an attempt, its outcome and when the next is due; ends the hold."""
 
@@ -346,8 +349,21 @@ class DeliveryStore(Protocol):
         """Return deliveries, newest first, of one subject if given."""
 
 
+class ReceiverSlots(Protocol):
+    """How many senders are busy with one receiver of one workspace at the same time."""
+
+    def take(self, workspace_id: str, receiver: str, holder: str, until: datetime, now: datetime) -> bool:
+        """Take a slot until `until`, unless the receiver's share is taken: closes sender against sender."""
+
+    def free(self, workspace_id: str, receiver: str, holder: str) -> None:
+        """Give a slot back."""
+
+
 class DeliveryQueue(Protocol):
     """The queue the sender is fed from."""
 
-    def send(self, delivery: Delivery, delay: timedelta = timedelta()) -> None:
-        """Queue the next attempt of a delivery, fairly between receiving hosts. delay: at most 15 minutes (SQS)."""
+    def send(self, delivery: Delivery, delay: timedelta = timedelta(), waits: int = 0) -> None:
+        """Queue the next attempt of a delivery, fairly between receivers.
+
+        delay: at most 15 minutes (SQS). waits: how often it found no room with its receiver.
+        """

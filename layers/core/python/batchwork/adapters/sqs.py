@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from math import ceil
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 from zlib import crc32
 
 from batchwork.adapters import aws
@@ -59,13 +58,13 @@ class SqsWorkQueue:
 
 
 class SqsDeliveryQueue:
-    """ports.DeliveryQueue: one message an attempt, one group a receiving host."""
+    """ports.DeliveryQueue: one message an attempt, one group a receiver."""
 
     def __init__(self, url: str, sqs: SQSClient | None = None) -> None:
         self._url = url
         self._sqs: SQSClient = sqs or aws.client("sqs")
 
-    def send(self, delivery: Delivery, delay: timedelta = timedelta()) -> None:
+    def send(self, delivery: Delivery, delay: timedelta = timedelta(), waits: int = 0) -> None:
         """Queue the delivery's next attempt."""
         self._sqs.send_message(
             QueueUrl=self._url,
@@ -74,9 +73,10 @@ class SqsDeliveryQueue:
                     "workspace_id": delivery.workspace_id,
                     "delivery_id": delivery.id,
                     "attempt": len(delivery.attempts) + 1,
+                    "waits": waits,
                 }
             ),
-            # A group id is at most 128 of a few characters (AWS limit): the host's checksum is.
-            MessageGroupId=f"host-{crc32((urlsplit(delivery.url).hostname or '').encode()):08x}",
+            # A group id is at most 128 of a few characters (AWS limit): the receiver's checksum is.
+            MessageGroupId=f"receiver-{crc32(delivery.receiver.encode()):08x}",
             DelaySeconds=_delay(delay),
         )

@@ -111,9 +111,10 @@ class ChunkState:
         jobs = [job for job in self.free(now) if job.not_before is None or job.not_before <= now]
         return sorted(jobs, key=lambda job: job.crashed)
 
-    def touched(self) -> bool:
-        """Whether any worker ever came to this chunk."""
-        return bool(self.units)
+    def held_until(self) -> datetime | None:
+        """Return when the first of the leases ends, None when there are none."""
+        leases = (state.lease.until for state in self.units.values() if state.lease is not None and not state.settled)
+        return min(leases, default=None)
 
     def status_of(self, index: int, now: datetime) -> ItemStatus:
         """Return where an item without a result stands."""

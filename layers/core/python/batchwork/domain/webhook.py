@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 #: Waits before attempt 2, 3, ...; the first attempt is made at once (issue 1 of 5; the schedule that Svix publishes, extended).
 SCHEDULE = (
@@ -35,6 +36,10 @@ GONE = 410
 LONGEST_DELAY = timedelta(minutes=15)
 #: The sweeper looks this long after a message should have come, so that it only repairs.
 SWEEPER_MARGIN = timedelta(seconds=60)
+
+
+#: Waits of a message that found its receiver's share of the senders taken; after them the sweeper brings it again.
+ROOM_WAITS = tuple(timedelta(seconds=2**n) for n in range(5))
 
 
 class DeliveryStatus(StrEnum):
@@ -80,6 +85,12 @@ class Delivery:
     secret: str | None = field(default=None, repr=False)
     status: DeliveryStatus = DeliveryStatus.PENDING
     attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def receiver(self) -> str:
+        """Return the host and port that takes it: what hangs or fails together."""
+        parts = urlsplit(self.url)
+        return f"{parts.hostname or ''}:{parts.port or (80 if parts.scheme == 'http' else 443)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,15 @@ from batchwork.domain.webhook import (
     ATTEMPT_TIMEOUT,
     HOLD,
     MAX_ERROR,
+    ROOM_WAITS,
+    SWEEPER_MARGIN,
     Attempt,
     Delivery,
     DeliveryStatus,
     step_after,
 )
 from batchwork.ports import Answer, Clock, DeliveryQueue, DeliveryStore, Egress
+from batchwork.use_cases.room import Room
 
 
 @dataclass(frozen=True)
@@ -25,18 +28,35 @@ class Deliver:
 
     Dying anywhere loses nothing: before the record the hold runs out and the message comes again, so a receiver may
     see one attempt twice (with the same webhook-id); after it the sweeper finds the delivery by its due time.
+    A message that finds no room with its receiver waits in the queue for half a minute in all, then for the sweeper.
     """
 
     deliveries: DeliveryStore
     queue: DeliveryQueue
     egress: Egress
+    room: Room
     clock: Clock
 
-    def __call__(self, workspace_id: str, delivery_id: str, number: int) -> DeliveryStatus | None:
-        """Return the delivery's new status, None when attempt `number` is not this caller's to make."""
+    def __call__(self, workspace_id: str, delivery_id: str, number: int, waits: int = 0) -> DeliveryStatus | None:
+        """Return the delivery's new status, None when attempt `number` is not this caller's to make now.
+
+        waits: how often this message found no room with its receiver.
+        """
         delivery = self.deliveries.get(workspace_id, delivery_id)
+        if delivery is None or delivery.status is not DeliveryStatus.PENDING or len(delivery.attempts) != number - 1:
+            return None
+        with self.room.with_receiver(delivery) as room:
+            if room:
+                return self._deliver(delivery, number)
+        if waits < len(ROOM_WAITS):
+            self.queue.send(delivery, ROOM_WAITS[waits], waits + 1)
+        else:
+            self.deliveries.postpone(delivery, self.clock.now() + SWEEPER_MARGIN * (1 + self.clock.chance()))
+        return None
+
+    def _deliver(self, delivery: Delivery, number: int) -> DeliveryStatus | None:
         now = self.clock.now()
-        if delivery is None or not self.deliveries.begin(delivery, number, now + HOLD, now):
+        if not self.deliveries.begin(delivery, number, now + HOLD, now):
             return None
         attempt, retry_after = self._attempt(delivery, number)
         step = step_after(number, attempt.status, retry_after, self.clock.chance())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from batchwork.domain.batch import Batch, BatchRef, StopCause, next_check
+from batchwork.domain.batch import FIRST_CHECK, Batch, BatchRef, StopCause, next_check
 from batchwork.ports import BatchStore, Clock, DeliveryQueue, DeliveryStore, WorkQueue
 from batchwork.use_cases.complete import Complete
 from batchwork.use_cases.settle import Count, SettleStopped
@@ -71,22 +71,30 @@ class Sweep:
         now = self.clock.now()
         if batch.stop is None and now >= batch.deadline_at:
             batch = self.batches.stop(ref, StopCause.EXPIRED, None, now) or batch
-        check_at, checks = next_check(batch, now)
-        self.batches.checked(batch, check_at, checks)
         cause = batch.stop_at(now)
+        # A stopped batch queues nothing, so that looking often costs reads only.
+        check_at, checks = next_check(batch, now) if cause is None else (now + FIRST_CHECK, 0)
+        self.batches.checked(batch, check_at, checks)
         settle = SettleStopped(self.batches, self.clock)
-        batch = settle.all(batch, cause) if cause is not None else self._requeue(batch)
+        batch = settle.all(batch, cause) if cause is not None else self._requeue(batch, check_at, checks)
         if not batch.remaining:
             self.complete(ref)
 
-    def _requeue(self, batch: Batch) -> Batch:
+    def _requeue(self, batch: Batch, check_at: datetime, checks: int) -> Batch:
         now = self.clock.now()
         idle = []
+        ends: list[datetime] = []
         for chunk in range(batch.cut.chunks):
             state = self.batches.chunk(batch, chunk)
             batch = Count(self.batches)(batch, state.settled_units())
             if state.due(now):
                 idle.append(chunk)
+            end = state.held_until()
+            if end is not None and end > now:
+                ends.append(end)
         if idle:
             self.queues[batch.family].send(batch, idle)
+        # What a dead worker held is found when its lease ends, not when the waits without progress say.
+        if ends and min(ends) < check_at:
+            self.batches.checked(batch, min(ends), checks)
         return batch

@@ -143,6 +143,24 @@ class DynamoDeliveries:
             raise
         return True
 
+    def postpone(self, delivery: Delivery, due_at: datetime) -> None:
+        """Move a pending delivery's next attempt; does nothing when that attempt was made meanwhile."""
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=keys.delivery(delivery.workspace_id, delivery.id),
+                UpdateExpression="SET due_at = :due_at",
+                # Closes a message without room against a sender that had it.
+                ConditionExpression="#status = :pending AND size(attempts) = :before",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues=attributes.row(
+                    {":pending": str(DeliveryStatus.PENDING), ":before": len(delivery.attempts), ":due_at": due_at}
+                ),
+            )
+        except ClientError as exc:
+            if not condition_failed(exc):
+                raise
+
     def record(self, delivery: Delivery, attempt: Attempt, status: DeliveryStatus, due_at: datetime | None) -> Delivery:
         """Record an attempt once and end the hold; return the delivery as it now is.
 

@@ -89,6 +89,11 @@ def delivery(workspace_id: str, delivery_id: str) -> Key:
     return key(f"DELIVERY#{workspace_id}#{delivery_id}", "DELIVERY")
 
 
+def receiver(workspace_id: str, name: str) -> Key:
+    """Return the key of a receiver's slots; name: host and port."""
+    return key(f"RECEIVER#{workspace_id}#{name}", "SLOTS")
+
+
 def due_pk(kind: str, identity: str) -> str:
     """Return the due_pk of an open batch (kind BATCH) or a pending delivery (kind DELIVERY)."""
     return f"DUE#{kind}#{crc32(identity.encode()) % DUE_SHARDS}"
