@@ -16,11 +16,11 @@ from fakes.batches import FakeBatches
 
 from batchwork.adapters.dynamodb.batches import DynamoBatches
 from batchwork.adapters.packing import Packer
-from batchwork.domain.batch import StopCause
+from batchwork.domain.batch import StopCause, Tally
 from batchwork.domain.chunk import MAX_CHUNK, Cut
 from batchwork.domain.item import CRASHED, Deferral
 from batchwork.domain.lease import Lease
-from batchwork.ports import BatchStore, Tally
+from batchwork.ports import BatchStore
 
 MINUTE = timedelta(minutes=1)
 ADAPTERS = Path(__file__).parents[2] / "layers/core/python/batchwork/adapters/dynamodb"

@@ -17,12 +17,12 @@ from batchwork.adapters.dynamodb.batches import DynamoBatches
 from batchwork.adapters.dynamodb.deliveries import DynamoDeliveries
 from batchwork.adapters.packing import Packer
 from batchwork.adapters.s3 import S3Blobs
-from batchwork.domain.batch import Batch, BatchRef, BatchStatus, StopCause
+from batchwork.domain.batch import Batch, BatchRef, BatchStatus, StopCause, Tally
 from batchwork.domain.chunk import Cut
 from batchwork.domain.errors import AlreadyCounted
 from batchwork.domain.item import CANCELLED, CRASHED, Deferral, Item, Result
 from batchwork.domain.lease import Lease
-from batchwork.ports import BatchStore, DeliveryStore, Tally
+from batchwork.ports import BatchStore, DeliveryStore
 
 MINUTE = timedelta(minutes=1)
 

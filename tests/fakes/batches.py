@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from batchwork.domain.batch import Batch, BatchRef, BatchStatus, StopCause
+from batchwork.domain.batch import Batch, BatchRef, BatchStatus, StopCause, Tally
 from batchwork.domain.chunk import Unit
 from batchwork.domain.errors import AlreadyCounted
 from batchwork.domain.item import Deferral, Item, Result
 from batchwork.domain.lease import ChunkState, Lease, UnitState
 from batchwork.domain.webhook import Delivery
-from batchwork.ports import Page, Tally
+from batchwork.ports import Page
 from fakes.deliveries import FakeDeliveries
 
 

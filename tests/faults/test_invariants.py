@@ -17,10 +17,9 @@ import pytest
 from engine import Died, EchoProcessor, Engine, Fuse, failing
 from factories import a_webhook
 
-from batchwork.domain.batch import BatchRef, BatchStatus
+from batchwork.domain.batch import BatchRef, BatchStatus, Tally
 from batchwork.domain.item import Item, ItemStatus, Outcome, Success
 from batchwork.domain.webhook import DeliveryStatus
-from batchwork.ports import Tally
 from batchwork.use_cases.settle import Count
 
 AFTER = [False, True]

@@ -21,11 +21,10 @@ from batchwork.adapters.dynamodb.batches import DynamoBatches
 from batchwork.adapters.dynamodb.identities import DynamoIdentities
 from batchwork.adapters.packing import Packer
 from batchwork.adapters.s3 import S3Blobs
-from batchwork.domain.batch import Batch, BatchRef
+from batchwork.domain.batch import Batch, BatchRef, Tally
 from batchwork.domain.chunk import Unit
 from batchwork.domain.item import ItemError, Result
 from batchwork.domain.lease import Lease
-from batchwork.ports import Tally
 from batchwork.use_cases.agents import Agents, Draft
 from batchwork.use_cases.keys import Keys, Workspaces
 

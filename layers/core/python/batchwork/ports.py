@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from batchwork.domain.agent import Agent, AgentVersion, ProviderChoice
-    from batchwork.domain.batch import Batch, BatchRef, BatchStatus, StopCause
+    from batchwork.domain.batch import Batch, BatchRef, BatchStatus, StopCause, Tally
     from batchwork.domain.chat import Chat, StoredFile, Turn
     from batchwork.domain.chunk import Unit
     from batchwork.domain.item import Deferral, Item, Json, Outcome, Result
@@ -43,15 +43,6 @@ class Clock(Protocol):
 
 
 # ── the engine ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """What one settled unit adds to its batch's counts."""
-
-    unit: int
-    succeeded: int
-    failed: int
 
 
 class BatchStore(Protocol):

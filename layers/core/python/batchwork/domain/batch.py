@@ -127,6 +127,15 @@ class Batch:
         return ItemError(500, f"Batch processing failed: {self.reason}")
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What one settled unit adds to its batch's counts."""
+
+    unit: int
+    succeeded: int
+    failed: int
+
+
 #: The sweeper's first look: a minute after that and its own period it must have healed a lost hand-over (2 minutes).
 FIRST_CHECK = timedelta(seconds=45)
 MAX_CHECK = timedelta(minutes=5)

@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from batchwork.domain.batch import Batch, StopCause
+from batchwork.domain.batch import Batch, StopCause, Tally
 from batchwork.domain.errors import AlreadyCounted
 from batchwork.domain.item import CRASHED, ItemError, Result
 from batchwork.domain.lease import ChunkState, Job, UnitState
-from batchwork.ports import BatchStore, Clock, Tally
+from batchwork.ports import BatchStore, Clock
 
 #: Chunks settled at once; each takes about a dozen calls.
 _AT_ONCE = 8

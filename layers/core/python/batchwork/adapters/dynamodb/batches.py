@@ -24,13 +24,13 @@ from batchwork.adapters.dynamodb.batch_rows import (
 from batchwork.adapters.dynamodb.calls import condition_failed, get_all, in_transaction, put_all, query_all, row_before
 from batchwork.adapters.dynamodb.deliveries import delivery_row
 from batchwork.adapters.packing import Packer
-from batchwork.domain.batch import Batch, BatchRef, BatchStatus, StopCause
+from batchwork.domain.batch import Batch, BatchRef, BatchStatus, StopCause, Tally
 from batchwork.domain.chunk import Unit
 from batchwork.domain.errors import AlreadyCounted
 from batchwork.domain.item import Deferral, Item, Result
 from batchwork.domain.lease import ChunkState, Lease, UnitState
 from batchwork.domain.webhook import Delivery
-from batchwork.ports import Page, Tally
+from batchwork.ports import Page
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
