@@ -66,7 +66,6 @@ def test_an_error_is_answered_as_the_spec_says(exc: Exception, status: int, code
     "exc",
     [
         errors.EngineFailed(reason="row 17 of table x"),
-        errors.LeaseLost(unit=17),
         ValueError("row 17 of table x"),
         KeyError("row 17"),
     ],

@@ -143,12 +143,6 @@ class EngineFailed(BatchworkError):
     code = "engine_failed"
 
 
-class LeaseLost(BatchworkError):
-    """Unit {unit} is held or settled by somebody else."""
-
-    code = "lease_lost"
-
-
 class AlreadyCounted(BatchworkError):
     """Unit {unit} is counted already."""
 

@@ -34,7 +34,6 @@ TABLE: dict[type[BatchworkError], tuple[int, int]] = {
     errors.UnreadableDocument: (400, BAD_REQUEST),
     errors.ProviderFailed: (500, SERVER_ERROR),
     errors.EngineFailed: (500, SERVER_ERROR),
-    errors.LeaseLost: (500, SERVER_ERROR),
     errors.AlreadyCounted: (500, SERVER_ERROR),
 }
 UNEXPECTED = (500, SERVER_ERROR)
