@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -34,11 +34,16 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 def workers(stack: Stack) -> list[int]:
     """Return the processes that work messages now: children of this stack's emulator, and of no other's."""
-    listed = subprocess.run(["ps", "-ww", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
-    found = (line.split(maxsplit=2) for line in listed.stdout.splitlines())
-    return [
-        int(pid) for pid, parent, line in found if int(parent) == stack["emulator_pid"] and "MessagesWorker" in line
-    ]
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (folder / "cmdline").read_text(errors="replace")
+            parent = int((folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # ended meanwhile
+        if parent == stack["emulator_pid"] and "MessagesWorker" in line:
+            found.append(int(folder.name))
+    return found
 
 
 def kill_workers(stack: Stack, endpoint: Model, more: int) -> int:
