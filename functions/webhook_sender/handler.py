@@ -20,7 +20,6 @@ from batchwork.use_cases.deliver import Deliver
 from batchwork.use_cases.room import Room
 
 log = telemetry.logger("webhook_sender")
-metrics = telemetry.metrics("webhook_sender")
 TABLE = settings.text("TABLE_NAME")
 dynamodb = aws.client("dynamodb")
 clock = SystemClock()
@@ -55,7 +54,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG
     again = [record["messageId"] for record in event["Records"] if record["messageId"] not in outcomes]
     counts = Counter(map(str, outcomes.values()))
     if counts[DeliveryStatus.FAILED]:
-        metrics.add_metric("WebhookDeliveriesExhausted", telemetry.COUNT, counts[DeliveryStatus.FAILED])
-        metrics.flush_metrics()
+        telemetry.count("webhook_sender", "WebhookDeliveriesExhausted", counts[DeliveryStatus.FAILED])
     log.info("delivered", extra={"records": len(event["Records"]), "failed": len(again), "outcomes": dict(counts)})
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in again]}

@@ -56,10 +56,7 @@ def test_a_refusal_of_aws_tells_its_code_and_operation() -> None:
 
 
 def test_metrics_are_one_line_of_embedded_metric_format(capsys: pytest.CaptureFixture[str]) -> None:
-    metrics = telemetry.metrics("webhook_sender")
-    metrics.add_metric("Failed", telemetry.COUNT, 1)
-    metrics.add_metric("Failed", telemetry.COUNT, 2)
-    metrics.flush_metrics()
+    telemetry.count("webhook_sender", "Failed", 3)
     (line,) = lines(capsys)
     definition = line["_aws"]["CloudWatchMetrics"][0]  # type: ignore[index]
     assert definition == {
@@ -67,4 +64,4 @@ def test_metrics_are_one_line_of_embedded_metric_format(capsys: pytest.CaptureFi
         "Dimensions": [["service"]],
         "Metrics": [{"Name": "Failed", "Unit": "Count"}],
     }
-    assert (line["Failed"], line["service"]) == ([1, 2], "webhook_sender")
+    assert (line["Failed"], line["service"]) == ([3], "webhook_sender")

@@ -1,42 +1,66 @@
-"""Logs and metrics by Powertools: one structured line an invocation, metrics in embedded metric format (CloudWatch).
+"""Logs and metrics: one structured line an invocation, metrics in embedded metric format (CloudWatch).
 
 Nothing of a request's or an item's content is ever logged: ids, counts, codes and durations only.
+Lines are written by the standard library in the form that Powertools gives them: importing any part of Powertools
+imports its logger, metrics and tracer together, forty-one modules that every cold start would pay for and that the
+import budget has no room for. Metrics are Powertools' own, imported when the first one is counted (decision 20).
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+import time
 import traceback
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from batchwork.edge import settings
 
 NAMESPACE = "Batchwork"
-COUNT = MetricUnit.Count
+#: What every record carries; the rest of a record is what its caller added.
+_STANDARD = {*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName"}
 
 
-class _Stdout(logging.StreamHandler[TextIO]):
-    """Writes to what is standard output when it writes, as `print` does, not when the logger was made."""
+class _Lines(logging.Handler):
+    """Writes each record as one line of JSON to what is standard output at that moment, as `print` does."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.stream = sys.stdout
-        super().emit(record)
+        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line = {
+            "level": record.levelname,
+            "timestamp": f"{at}.{int(record.msecs):03d}+00:00",
+            "service": self._service,
+            "message": record.getMessage(),
+            **{key: value for key, value in record.__dict__.items() if key not in _STANDARD},
+        }
+        sys.stdout.write(json.dumps(line, default=str) + "\n")
 
 
-def logger(service: str) -> Logger:
+def logger(service: str) -> logging.Logger:
     """Return the function's logger; its level is POWERTOOLS_LOG_LEVEL."""
-    return Logger(service=service, utc=True, use_rfc3339=True, logger_handler=_Stdout())
+    named = logging.getLogger(f"batchwork.{service}")
+    named.setLevel(settings.text("POWERTOOLS_LOG_LEVEL", "INFO"))
+    named.propagate = False
+    named.handlers = [_Lines(service)]
+    return named
 
 
-def metrics(service: str) -> Metrics:
-    """Return the function's metrics, in the namespace that the template's alarms watch."""
-    return Metrics(namespace=NAMESPACE, service=service)
+def count(service: str, name: str, number: int) -> None:
+    """Add to one of the metrics that the template's alarms watch, in their namespace; its one dimension is the service."""
+    from aws_lambda_powertools.metrics import Metrics, MetricUnit
+
+    metrics = Metrics(namespace=NAMESPACE, service=service)
+    metrics.add_metric(name, MetricUnit.Count, number)
+    metrics.flush_metrics()
 
 
-def unexpected(log: Logger) -> Callable[[Exception], None]:
+def unexpected(log: logging.Logger) -> Callable[[Exception], None]:
     """Return what reports an error that nothing planned for: type and place, never its text, which may hold content."""
 
     def report(exc: Exception) -> None:
