@@ -19,8 +19,20 @@ FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/han
 #: Functions that a queue, a stream or a schedule invokes; every other one is invoked over HTTP.
 BACKGROUND = {"messages_worker", "completion", "webhook_sender", "sweeper"}
 BACKGROUND_LIMIT, HTTP_LIMIT = 400, 450
-#: Never paid for at INIT: boto3 and its resources, tracing, other HTTP clients, readers of documents.
-NEVER = {"boto3", "aws_xray_sdk", "requests", "httpx", "asyncio", "pypdf", "docx", "lxml", "sqlite3", "multiprocessing"}
+#: Never paid for at INIT: boto3 and its resources, Powertools, tracing, other HTTP clients, readers of documents.
+NEVER = {
+    "boto3",
+    "aws_lambda_powertools",
+    "aws_xray_sdk",
+    "requests",
+    "httpx",
+    "asyncio",
+    "pypdf",
+    "docx",
+    "lxml",
+    "sqlite3",
+    "multiprocessing",
+}
 ENVIRONMENT = {
     "TABLE_NAME": "table",
     "BUCKET_NAME": "bucket",
