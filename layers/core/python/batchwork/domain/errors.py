@@ -51,6 +51,36 @@ class ScopeMissing(BatchworkError):
     code = "scope_missing"
 
 
+class RateLimited(BatchworkError):
+    """Rate limit exceeded for the {window} window."""
+
+    code = "rate_limited"
+
+
+class QuotaExceeded(BatchworkError):
+    """The monthly quota of {quota} units has no room for {units}: {used} are used."""
+
+    code = "quota_exceeded"
+
+
+class IdempotencyKeyReused(BatchworkError):
+    """This Idempotency-Key was used with another request; use a new key for a new request."""
+
+    code = "idempotency_key_reused"
+
+
+class RequestInFlight(BatchworkError):
+    """A request with this Idempotency-Key is still being worked; wait and send it again."""
+
+    code = "request_in_flight"
+
+
+class BatchTooLarge(BatchworkError):
+    """Batch exceeds the maximum allowed size for your plan."""
+
+    code = "batch_too_large"
+
+
 class OperatorOnly(BatchworkError):
     """{what} can be set by the operator only."""
 
@@ -135,6 +165,12 @@ class UnreadableDocument(BatchworkError):
     """{name} cannot be read: {reason}."""
 
     code = "unreadable_document"
+
+
+class LookupFailed(BatchworkError):
+    """{reason}"""
+
+    code = "lookup_failed"
 
 
 class EngineFailed(BatchworkError):

@@ -9,9 +9,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from batchwork.domain.plan import Plan, terms_of
 
 _KEY = re.compile(r"bw_(?P<workspace>[a-z0-9]{1,32})_(?P<key>[a-z0-9]{1,32})\.(?P<secret>[A-Za-z0-9_-]{1,128})")
 
@@ -27,13 +30,24 @@ class WorkspaceStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """A tenant: nothing is shared between two of them. plan: slug of what it bought."""
+    """A tenant: nothing is shared between two of them.
+
+    plan: slug of what it bought. changes: what its operator set otherwise (domain.plan.CHANGEABLE). number: its integer
+    id, for APIs that show one.
+    """
 
     id: str
     name: str
     plan: str
     created_at: datetime
     status: WorkspaceStatus = WorkspaceStatus.ACTIVE
+    changes: Mapping[str, int | bool | None] = field(default_factory=dict)
+    number: int = 0
+
+    @property
+    def terms(self) -> Plan:
+        """Return the limits that hold for it."""
+        return terms_of(self.plan, self.changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +67,11 @@ class ApiKey:
     def public(self) -> str:
         """Return the part that may be shown and logged."""
         return f"bw_{self.workspace_id}_{self.id}"
+
+    @property
+    def last_four(self) -> str:
+        """Return the last four characters of the public part (spec lookups 2.5)."""
+        return self.public[-4:]
 
     def accepts(self, secret: str, now: datetime) -> bool:
         """Whether the secret is this key's, and the key is neither revoked nor expired. Constant time."""

@@ -1,92 +1,210 @@
-"""What every HTTP function does around its routes: authenticate, limit, dispatch, translate errors, log one line."""
+"""What every HTTP function does around its routes, in this order (spec lookups 2.5):
+
+route, key, workspace, scope, rate limit, size of the body, the route's own rules, Idempotency-Key, the work itself.
+Errors are translated by the family, one line is logged, and every answer carries X-Request-Id and the limits' headers.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Protocol
 
-from batchwork.domain.errors import AnswerTooLarge, BatchworkError, BodyTooLarge, RouteNotFound
+from batchwork.domain.errors import (
+    AnswerTooLarge,
+    BatchworkError,
+    BodyTooLarge,
+    InvalidRequest,
+    Problem,
+    RateLimited,
+    RouteNotFound,
+    Unauthenticated,
+    WorkspaceSuspended,
+)
+from batchwork.domain.idempotency import MAX_KEY, Answered, digest, key_of
 from batchwork.domain.workspace import Caller
 from batchwork.edge import settings, telemetry
 from batchwork.edge.credentials import presented_key
-from batchwork.edge.http import Request, Response
-from batchwork.use_cases.authenticate import Authenticate
+from batchwork.edge.http import GATEWAY_PATIENCE, Request, Response
+from batchwork.edge.limits import Reset, limit_headers, retry_after
+from batchwork.use_cases.authenticate import Authenticate, require
+from batchwork.use_cases.limit import LimitRequests
+from batchwork.use_cases.once import Asked, Errand, Once
 
 #: Bytes of a request's body: below the 6 MB (AWS limit) that invoke a function, event and escapes included.
 BODY_LIMIT = 5 * 1024 * 1024
 #: Bytes of an answer as the Lambda runtime serializes it, below the 6 MB (AWS limit) that a function may return.
 ANSWER_LIMIT = 5_500_000
 
-Route = Callable[[Request, Caller], Response]
+#: What a valid request is to do. It runs once under an Idempotency-Key, and may find that an earlier try did it.
+Act = Callable[[Errand], Response]
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route of a family.
+
+    serve: returns the answer of a request that only looks; for one that acts, checks all that can be checked without
+    reading anything and returns the act. scope: what the key needs, None for any key.
+    """
+
+    serve: Callable[[Request, Caller], Response | Act]
+    scope: str | None = None
+
+
+Routes = Mapping[tuple[str, str], Route]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What stands before every route."""
+
+    authenticate: Authenticate
+    limit: LimitRequests
+    once: Once | None = None
+
+
 class Envelope(Protocol):
-    """How a family answers errors."""
+    """How a family answers errors, and what it means by X-RateLimit-Reset."""
+
+    @property
+    def reset(self) -> Reset:
+        """Return the meaning."""
 
     def error(self, exc: Exception, request: Request) -> Response:
         """Return the answer to an error: a BatchworkError, or anything else for an unexpected one."""
 
 
-def endpoint(
-    *,
-    routes: Mapping[tuple[str, str], Route],
-    authenticate: Authenticate | None,
-    envelope: Envelope,
-    service: str,
-) -> Handler:
-    """Return the handler of a function. routes: by (method, resource). authenticate: None for what anybody may ask.
+def endpoint(*, routes: Routes, gate: Gate, envelope: Envelope, service: str) -> Handler:
+    """Return the handler of a function. routes: by (method, resource); what is none of them, is not found.
 
     PUBLIC_BASE_URL, when set, is the URL that links in answers begin with.
     """
     logger = telemetry.logger(service)
     public_url = settings.text("PUBLIC_BASE_URL", "")
 
-    def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         started = time.perf_counter()
-        request = Request.from_event(event, public_url)
-        line: dict[str, Any] = {
+        request = Request.from_event(event, public_url, _time_left(context))
+        visit = _Visit(routes, gate, envelope, request)
+        response, answer = visit.answer()
+        visit.line["status"] = response.status
+        visit.line["duration_ms"] = round((time.perf_counter() - started) * 1000, 1)
+        (logger.error if response.status >= 500 else logger.info)("request", extra=visit.line)
+        answer["headers"] |= visit.headers
+        return answer
+
+    return handler
+
+
+class _Visit:
+    """One request's way through. line: what its log line tells; headers: what its answer carries, errors included."""
+
+    def __init__(self, routes: Routes, gate: Gate, envelope: Envelope, request: Request) -> None:
+        self._routes, self._gate, self._envelope, self._request = routes, gate, envelope, request
+        self.line: dict[str, Any] = {
             "method": request.method,
             "resource": request.resource,
             "request_id": request.request_id,
         }
-        try:
-            response = _answer(request, line)
-            answer = _sendable(response)
-        except BatchworkError as exc:
-            line["error"] = exc.code
-            response = envelope.error(exc, request)
-            answer = response.to_event()
-        except Exception as exc:  # noqa: BLE001 -- the client gets an envelope, the log line what went wrong
-            line |= telemetry.traits(exc)
-            response = envelope.error(exc, request)
-            answer = response.to_event()
-        line["status"] = response.status
-        line["duration_ms"] = round((time.perf_counter() - started) * 1000, 1)
-        (logger.error if response.status >= 500 else logger.info)("request", extra=line)
-        answer["headers"]["X-Request-Id"] = request.request_id
-        return answer
+        self.headers = {"X-Request-Id": request.request_id}
 
-    def _answer(request: Request, line: dict[str, Any]) -> Response:
-        route = routes.get((request.method, request.resource))
-        if route is None or authenticate is None:
-            raise RouteNotFound(method=request.method, path=request.path[:200])
-        caller = authenticate(presented_key(request.headers))
-        line |= {"workspace": caller.workspace.id, "key": caller.key.public}
+    def answer(self) -> tuple[Response, dict[str, Any]]:
+        """Return the answer, and its form that API Gateway takes."""
+        try:
+            response = self._serve()
+            return response, _sendable(response)
+        except BatchworkError as exc:
+            self.line["error"] = exc.code
+            if (wait := exc.facts.get("retry_after")) is not None:
+                self.headers["Retry-After"] = retry_after(wait)
+            response = self._envelope.error(exc, self._request)
+        except Exception as exc:  # noqa: BLE001 -- the client gets an envelope, the log line what went wrong
+            self.line |= telemetry.traits(exc)
+            response = self._envelope.error(exc, self._request)
+        return response, response.to_event()
+
+    def _serve(self) -> Response:
+        request = self._request
+        route = self._routes.get((request.method, request.resource))
+        if route is None:
+            raise self._lost()
+        caller = self._gate.authenticate(presented_key(request.headers))
+        self._admit(caller, route.scope)
         if len(request.body) > BODY_LIMIT:
             raise BodyTooLarge(received=len(request.body), limit=BODY_LIMIT)
-        return route(request, caller)
+        served = route.serve(request, caller)
+        return served if isinstance(served, Response) else self._act(served, caller)
 
-    return handler
+    def _lost(self) -> RouteNotFound:
+        """Return the error for a route that is none: anybody may ask for it, but who has a key is counted."""
+        with suppress(Unauthenticated, WorkspaceSuspended):
+            self._admit(self._gate.authenticate(presented_key(self._request.headers)), None)
+        return RouteNotFound(method=self._request.method, path=self._request.path[:200])
+
+    def _admit(self, caller: Caller, scope: str | None) -> None:
+        """Count the request and tell the limits; what lacks the scope is counted too, but told of the scope."""
+        self.line |= {"workspace": caller.workspace.id, "key": caller.key.public}
+        allowance = self._gate.limit(caller)
+        self.headers |= limit_headers(allowance, self._envelope.reset)
+        if scope is not None:
+            require(caller, scope)
+        if not allowance.passed:
+            full = allowance.refusing
+            raise RateLimited(window=full.name, limit=full.limit, retry_after=full.ends_at - allowance.at)
+
+    def _act(self, act: Act, caller: Caller) -> Response:
+        if self._gate.once is None:
+            raise TypeError("a route acts, and nothing lets it act once")
+        answered, replayed = self._gate.once(caller, _asked(self._request), lambda errand: _done(act(errand)))
+        if replayed:
+            self.line["replayed"] = True
+        headers = answered.headers | ({"Idempotency-Replayed": "true"} if replayed else {})
+        return Response(answered.status, headers=headers, raw=answered.text)
+
+
+def _asked(request: Request) -> Asked:
+    """Return what is asked for. Raises InvalidRequest for an Idempotency-Key that is none."""
+    presented = request.headers.get("idempotency-key")
+    key = None if presented is None else key_of(presented)
+    if presented is not None and key is None:
+        message = f"Must be 1 to {MAX_KEY} printable ASCII characters, bare or in double quotes"
+        raise InvalidRequest([Problem("Idempotency-Key", message, "idempotency_key", structural=False)])
+    query = "&".join(f"{name}={value}" for name, value in sorted(request.query.items()))
+    return Asked(
+        name=f"{request.method} {request.path}",
+        # Nobody compares what has no key, and to digest 5 MB takes milliseconds.
+        body="" if key is None else digest(query.encode("utf-8", "surrogatepass"), request.content),
+        key=key,
+        time_left=request.time_left,
+    )
+
+
+def _done(response: Response) -> Answered:
+    """Return an answer as it is kept. Raises AnswerTooLarge for one that could not be sent."""
+    text: str = _sendable(response)["body"]
+    return Answered(response.status, text, dict(response.headers))
 
 
 def _sendable(response: Response) -> dict[str, Any]:
     """Return an answer as API Gateway takes it. Raises AnswerTooLarge for one that Lambda could not return."""
     answer = response.to_event()
-    # The body is text in the runtime's own JSON, where its quotes and backslashes are escaped once more.
-    body: str = answer["body"]
-    size = len(body.encode()) + body.count('"') + body.count("\\")
+    size = serialized(answer["body"])
     if size > ANSWER_LIMIT:
         raise AnswerTooLarge(size=size, limit=ANSWER_LIMIT)
     return answer
+
+
+def serialized(body: str) -> int:
+    """Return the bytes of a body in the Lambda runtime's own JSON, where quotes and backslashes are escaped once more."""
+    return len(body.encode()) + body.count('"') + body.count("\\")
+
+
+def _time_left(context: Any) -> timedelta:
+    """Return how long the invocation can live: nothing of it runs when that is over."""
+    remaining = getattr(context, "get_remaining_time_in_millis", None)
+    return timedelta(milliseconds=remaining()) if remaining else GATEWAY_PATIENCE

@@ -5,14 +5,19 @@ from __future__ import annotations
 import base64
 import json
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from batchwork.domain.errors import MalformedBody, NotFound, UnsupportedMediaType
 
+#: API Gateway gives up on a function (AWS limit).
+GATEWAY_PATIENCE = timedelta(seconds=29)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
+_BOUNDARY = re.compile(r"boundary=\"?([^\";]{8,})", re.IGNORECASE)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -23,7 +28,8 @@ class Request:
     resource: API Gateway's template of the path, such as ``/api/v1/batches/{batch_id}``; path: what was asked for,
     without stage and base path; parameters: what the template's braces matched; query: the last value of each parameter;
     headers: names in lower case; base_url: the public URL that documented paths are appended to;
-    request_id: the client's X-Request-Id when it is sane, API Gateway's otherwise.
+    request_id: the client's X-Request-Id when it is sane, API Gateway's otherwise; time_left: how long the function that
+    serves it can live, when it began to (monotonic seconds).
     """
 
     method: str
@@ -35,9 +41,13 @@ class Request:
     body: bytes = b""
     base_url: str = ""
     request_id: str = ""
+    time_left: timedelta = GATEWAY_PATIENCE
+    began: float = field(default_factory=time.monotonic, compare=False)
 
     @classmethod
-    def from_event(cls, event: Mapping[str, Any], public_url: str = "") -> Request:
+    def from_event(
+        cls, event: Mapping[str, Any], public_url: str = "", time_left: timedelta = GATEWAY_PATIENCE
+    ) -> Request:
         """Read an event. public_url: what an operator says the API's URL is; it goes before what the event tells."""
         context = event.get("requestContext") or {}
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
@@ -54,12 +64,25 @@ class Request:
             body=_body(event),
             base_url=public_url.rstrip("/") or _base_url(event, headers),
             request_id=wished if _REQUEST_ID.fullmatch(wished) else str(context.get("requestId", "")),
+            time_left=time_left,
         )
 
     @property
     def url(self) -> str:
         """Return the public URL of the request's path, without query."""
         return self.base_url + self.path
+
+    @property
+    def elapsed(self) -> timedelta:
+        """Return how long it has been served."""
+        return timedelta(seconds=time.monotonic() - self.began)
+
+    @property
+    def content(self) -> bytes:
+        """Return what the body says: a form without its boundary, which clients make anew for each try."""
+        received = self.headers.get("content-type", "")
+        boundary = _BOUNDARY.search(received) if received.lower().startswith("multipart/") else None
+        return self.body.replace(boundary[1].encode("utf-8", "surrogatepass"), b"") if boundary else self.body
 
     def uuid(self, name: str, what: str) -> str:
         """Return a path parameter that must be a UUID, lower-case; raises NotFound(what) for anything else."""
@@ -71,18 +94,25 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What is answered. body: JSON, or None for no body."""
+    """What is answered. body: JSON, or None for no body; raw: the body's text instead, as it is to be sent."""
 
     status: int
     body: Any | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    raw: str | None = None
+
+    @property
+    def text(self) -> str:
+        """Return the body: JSON compact and in UTF-8, which has no form for half of a pair."""
+        if self.raw is not None:
+            return self.raw
+        text = "" if self.body is None else json.dumps(self.body, ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "replace").decode()
 
     def to_event(self) -> dict[str, Any]:
-        """Return the form that API Gateway takes: JSON compact and in UTF-8, which has no form for half of a pair."""
-        text = "" if self.body is None else json.dumps(self.body, ensure_ascii=False, separators=(",", ":"))
-        text = text.encode("utf-8", "replace").decode()
+        """Return the form that API Gateway takes."""
         headers = {"Content-Type": "application/json", **self.headers}
-        return {"statusCode": self.status, "headers": headers, "body": text, "isBase64Encoded": False}
+        return {"statusCode": self.status, "headers": headers, "body": self.text, "isBase64Encoded": False}
 
 
 def json_body(request: Request) -> bytes:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
+from uuid import NAMESPACE_URL, uuid5
 
 from batchwork.domain.agent import Agent, AgentVersion, Document, ProviderChoice
-from batchwork.domain.errors import InvalidRequest, NotFound, OperatorOnly, Problem
+from batchwork.domain.errors import Conflict, InvalidRequest, NotFound, OperatorOnly, Problem
+from batchwork.domain.idempotency import Ticket
 from batchwork.domain.item import Json
-from batchwork.ports import AgentStore, Clock, FileStore
+from batchwork.ports import Clock
+from batchwork.ports.messages import AgentStore, FileStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,19 +49,30 @@ class Agents:
     new_id: Callable[[], str]
     files: FileStore | None = None
 
-    def create(self, workspace_id: str, draft: Draft) -> tuple[Agent, AgentVersion]:
-        """Make an agent with its first version, a draft. Raises InvalidRequest for attachments that do not exist."""
+    def create(self, workspace_id: str, draft: Draft, ticket: Ticket | None = None) -> tuple[Agent, AgentVersion]:
+        """Make an agent with its first version, a draft. Raises InvalidRequest for attachments that do not exist.
+
+        ticket: gives the agent its id and its time; the agent that an earlier try made is returned as it is by now,
+        with its latest version.
+        """
+        ticket = ticket or Ticket(self.new_id(), self.clock.now())
         self._check_attachments(workspace_id, draft.attachment_ids)
-        now = self.clock.now()
         agent = Agent(
-            id=self.new_id(),
+            id=ticket.id,
             workspace_id=workspace_id,
             name=draft.name,
             description=draft.description,
-            created_at=now,
-            updated_at=now,
+            created_at=ticket.at,
+            updated_at=ticket.at,
         )
-        return agent, self._store(agent, draft)
+        first_id = str(uuid5(NAMESPACE_URL, f"batchwork:{workspace_id}:{agent.id}:version:1"))
+        try:
+            return agent, self._store(agent, draft, first_id)
+        except Conflict:
+            # An earlier try made it, and died before it could answer.
+            if self.agents.get(workspace_id, agent.id) is None:
+                raise
+            return self.latest(workspace_id, agent.id)
 
     def update(self, workspace_id: str, agent_id: str, changes: Json) -> tuple[Agent, AgentVersion]:
         """Make a new draft version: the latest one, with the given fields of Draft replaced whole.
@@ -79,7 +93,7 @@ class Agents:
             latest=agent.latest + 1,
             updated_at=self.clock.now(),
         )
-        return newer, self._store(newer, draft)
+        return newer, self._store(newer, draft, self.new_id())
 
     def publish(self, workspace_id: str, agent_id: str, version_id: str) -> Agent:
         """Make a version the one that answers; the one before it becomes archived. Raises NotFound."""
@@ -125,9 +139,9 @@ class Agents:
         )
         return [(agent, found[agent.id]) for agent in agents]
 
-    def _store(self, agent: Agent, draft: Draft) -> AgentVersion:
+    def _store(self, agent: Agent, draft: Draft, version_id: str) -> AgentVersion:
         version = AgentVersion(
-            id=self.new_id(),
+            id=version_id,
             agent_id=agent.id,
             workspace_id=agent.workspace_id,
             number=agent.latest,

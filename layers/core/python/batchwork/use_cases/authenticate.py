@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from batchwork.domain.errors import ScopeMissing, Unauthenticated, WorkspaceSuspended
 from batchwork.domain.workspace import ApiKey, Caller, Credential, Workspace, WorkspaceStatus
-from batchwork.ports import Clock, IdentityStore
+from batchwork.ports import Clock
+from batchwork.ports.identity import IdentityStore
 
 #: How long a revocation or a suspension may go unseen by a warm function.
 FRESH = timedelta(seconds=15)

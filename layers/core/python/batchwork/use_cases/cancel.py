@@ -25,14 +25,18 @@ class Cancel:
     family: str
     unsettled: Callable[[Exception], None]
 
-    def __call__(self, ref: BatchRef) -> Batch:
-        """Return the batch, cancelling. Raises NotFound, or NotCancellable with the status it has."""
-        batch = self._get(ref)
+    def __call__(self, ref: BatchRef, *, again: bool = False) -> Batch:
+        """Return the batch, cancelling. Raises NotFound, or NotCancellable with the status it has.
+
+        again: an earlier try may have cancelled it; a batch that is cancelling or cancelled then is what was asked for.
+        """
+        self._get(ref)
         stopped = self.batches.stop(ref, StopCause.CANCELLED, None, self.clock.now() + FIRST_CHECK)
         if stopped is None:
-            batch = self._get(ref)
-            ending = batch.status is BatchStatus.IN_PROGRESS and not batch.remaining
-            raise NotCancellable(status=BatchStatus.COMPLETED if ending else batch.status)
+            stopped = self._get(ref)
+            if not again or stopped.status not in {BatchStatus.CANCELLING, BatchStatus.CANCELLED}:
+                ending = stopped.status is BatchStatus.IN_PROGRESS and not stopped.remaining
+                raise NotCancellable(status=BatchStatus.COMPLETED if ending else stopped.status)
         try:
             SettleStopped(self.batches, self.clock).all(stopped, StopCause.CANCELLED)
         except Exception as exc:  # noqa: BLE001 -- the cancel is accepted; the sweeper settles what is left

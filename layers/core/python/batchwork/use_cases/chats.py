@@ -11,7 +11,15 @@ from batchwork.domain.agent import AgentVersion
 from batchwork.domain.chat import Chat, Turn
 from batchwork.domain.errors import AgentNotPublished, NotFound
 from batchwork.domain.item import Json
-from batchwork.ports import AgentStore, ChatStore, Clock, Page, Reply, Sequences
+from batchwork.domain.usage import Charge
+from batchwork.ports import Clock, Page
+from batchwork.ports.identity import Sequences
+from batchwork.ports.messages import AgentStore, ChatStore, Reply
+from batchwork.use_cases.meter import Meter
+from batchwork.use_cases.once import Errand
+
+#: What an errand notes of a message before its turn is stored.
+TURN_ID = "turn_id"
 
 
 class Ask(Protocol):
@@ -31,6 +39,15 @@ class Ask(Protocol):
         """Return the answer. Raises InvalidRequest for files that cannot be attached, and ProviderFailed."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What a chat starts with."""
+
+    name: str
+    agent_id: str
+    external_user_id: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Chats:
     """Start, read and rename chats."""
@@ -38,23 +55,22 @@ class Chats:
     chats: ChatStore
     agents: AgentStore
     sequences: Sequences
-    clock: Clock
 
-    def start(self, workspace_id: str, name: str, agent_id: str, external_user_id: str | None) -> Chat:
-        """Start a chat without turns. Raises AgentNotPublished."""
-        agent = self.agents.get(workspace_id, agent_id)
+    def start(self, workspace_id: str, opening: Opening, errand: Errand) -> Chat:
+        """Start a chat without turns, or return the one that an earlier try started. Raises AgentNotPublished."""
+        agent = self.agents.get(workspace_id, opening.agent_id)
         if agent is None or agent.published is None:
             raise AgentNotPublished(["agent_id"])
-        chat = Chat(
-            id=self.sequences.reserve(workspace_id, 1),
-            workspace_id=workspace_id,
-            name=name,
-            agent_id=agent_id,
-            created_at=self.clock.now(),
-            external_user_id=external_user_id,
+        return self.chats.create(
+            Chat(
+                id=errand.fixed("chat_id", lambda: self.sequences.reserve(workspace_id, 1)),
+                workspace_id=workspace_id,
+                name=opening.name,
+                agent_id=opening.agent_id,
+                created_at=errand.ticket.at,
+                external_user_id=opening.external_user_id,
+            )
         )
-        self.chats.create(chat)
-        return chat
 
     def get(self, workspace_id: str, chat_id: int) -> Chat:
         """Return a chat. Raises NotFound."""
@@ -90,7 +106,6 @@ class Converse:
     """Put a message to a chat's agent and keep the turn.
 
     usage_of: returns a reply's ``response_usage``. timeout: the provider's, so that the client is answered in time.
-    new_token: returns an idempotency token for the provider.
     """
 
     chats: ChatStore
@@ -100,38 +115,50 @@ class Converse:
     ask: Ask
     usage_of: Callable[[Reply], Json]
     timeout: timedelta
-    new_token: Callable[[], str]
+    meter: Meter
 
-    def __call__(self, workspace_id: str, chat_id: int, question: Question) -> Turn:
-        """Return the new turn, stored; a message that gets no answer leaves none.
+    def __call__(self, charge: Charge, chat_id: int, question: Question, errand: Errand) -> Turn:
+        """Return the new turn, stored and charged; a message that gets no answer leaves none and costs nothing.
 
-        Raises NotFound for the chat, AgentNotPublished, InvalidRequest for files that cannot be attached,
-        ProviderFailed.
+        A turn that an earlier try of the errand stored is returned without asking again.
+        Raises NotFound for the chat, AgentNotPublished, QuotaExceeded, InvalidRequest for files that cannot be
+        attached, ProviderFailed.
         """
+        workspace_id = charge.workspace_id
         chat = _found(self.chats.get(workspace_id, chat_id))
         agent_id = question.agent_id or chat.agent_id
-        reply = self.ask(
-            self._published(workspace_id, agent_id),
-            question.message,
-            history=chat,
-            file_ids=question.file_ids,
-            user=question.external_user_id or chat.external_user_id,
-            timeout=self.timeout,
-            token=self.new_token(),
-        )
-        turn = Turn(
-            # Reserved only now: of two messages at once, the one answered first comes first.
-            id=self.sequences.reserve(workspace_id, 1),
-            chat_id=chat_id,
-            agent_id=agent_id,
-            message=question.message,
-            answer=reply.text,
-            usage=self.usage_of(reply),
-            created_at=self.clock.now(),
-            file_ids=question.file_ids,
-        )
-        self.chats.add([], [(workspace_id, turn)])
+        version = self._published(workspace_id, agent_id)
+        with self.meter.charged(charge):
+            kept = self._kept(chat, errand)
+            if kept is not None:
+                return kept
+            reply = self.ask(
+                version,
+                question.message,
+                history=chat,
+                file_ids=question.file_ids,
+                user=question.external_user_id or chat.external_user_id,
+                timeout=self.timeout,
+                token=errand.ticket.id,
+            )
+            turn = Turn(
+                # Reserved only now: of two messages at once, the one answered first comes first.
+                id=errand.fixed(TURN_ID, lambda: self.sequences.reserve(workspace_id, 1)),
+                chat_id=chat_id,
+                agent_id=agent_id,
+                message=question.message,
+                answer=reply.text,
+                usage=self.usage_of(reply),
+                created_at=self.clock.now(),
+                file_ids=question.file_ids,
+            )
+            self.chats.add([], [(workspace_id, turn)])
         return turn
+
+    def _kept(self, chat: Chat, errand: Errand) -> Turn | None:
+        """Return the turn that an earlier try stored: its id was noted before it."""
+        turn_id = errand.ticket.noted.get(TURN_ID)
+        return None if turn_id is None else self.chats.turn(chat.workspace_id, chat.id, turn_id)
 
     def _published(self, workspace_id: str, agent_id: str) -> AgentVersion:
         agent = self.agents.get(workspace_id, agent_id)

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from batchwork.domain.batch import ENDS, Batch, BatchRef, BatchStatus
 from batchwork.domain.webhook import Delivery
-from batchwork.ports import BatchStore, Clock, DeliveryQueue
+from batchwork.ports import BatchStore, Clock
+from batchwork.ports.webhooks import DeliveryQueue
 
 #: A family's event of a batch's end, or None when nobody asked to be told; its ids depend on batch and status only.
 Announce = Callable[[Batch, BatchStatus, datetime], Delivery | None]

@@ -18,7 +18,8 @@ from batchwork.domain.webhook import (
     DeliveryStatus,
     step_after,
 )
-from batchwork.ports import Answer, Clock, DeliveryQueue, DeliveryStore, Egress
+from batchwork.ports import Answer, Clock, Egress
+from batchwork.ports.webhooks import DeliveryQueue, DeliveryStore
 from batchwork.use_cases.room import Room
 
 

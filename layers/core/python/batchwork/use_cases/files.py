@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from batchwork.domain.chat import StoredFile
 from batchwork.domain.errors import InvalidRequest, Problem
+from batchwork.domain.idempotency import Ticket
 from batchwork.domain.item import Json
-from batchwork.ports import Clock, FileStore
+from batchwork.ports.messages import FileStore
 
 #: Bytes of a presigned upload: what can be read of a file later (processors.messages.attachments.FILE_LIMIT).
 MAX_UPLOAD = 20 * 1024 * 1024
@@ -39,6 +39,36 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that may be kept, judged by all that can be known of it now. content: None while it is announced only."""
+
+    name: str
+    content_type: str
+    content: bytes | None = None
+
+    @classmethod
+    def received(cls, name: str, declared: str, content: bytes) -> Upload:
+        """Take a file. Raises InvalidRequest for one that is empty, not supported, or not what it says it is."""
+        content_type, problems = _judged(name, declared, "file")
+        if not content:
+            problems = [*problems, Problem("file", "The file is empty", "empty", structural=False)]
+        elif not problems and not _says(content_type, content):
+            message = f"The content is not {content_type}"
+            problems = [Problem("file", message, "content_type_mismatch", structural=False)]
+        if problems:
+            raise InvalidRequest(problems)
+        return cls(plain_name(name), content_type, content)
+
+    @classmethod
+    def announced(cls, name: str, declared: str) -> Upload:
+        """Take the word for a file whose content is judged when it is read. Raises InvalidRequest."""
+        content_type, problems = _judged(name, declared, "content_type")
+        if problems:
+            raise InvalidRequest(problems)
+        return cls(plain_name(name), content_type)
+
+
+@dataclass(frozen=True, slots=True)
 class Announced:
     """A file to be uploaded: POST it to url as multipart form with the fields before the part ``file``."""
 
@@ -49,48 +79,40 @@ class Announced:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Store files whole, or let clients upload large ones straight to the bucket."""
+    """Store files whole, or let clients upload large ones straight to the bucket.
+
+    A file's id is that of the piece of work that brings it: trying that again writes the same file.
+    """
 
     files: FileStore
-    clock: Clock
-    new_id: Callable[[], str]
 
-    def upload(self, workspace_id: str, name: str, declared: str, content: bytes, scope: str) -> StoredFile:
-        """Store a file. Raises InvalidRequest for one that is empty, not supported, or not what it says it is."""
-        content_type, problems = _judged(name, declared, "file")
-        if not content:
-            problems = [*problems, Problem("file", "The file is empty", "empty", structural=False)]
-        elif not problems and not _says(content_type, content):
-            message = f"The content is not {content_type}"
-            problems = [Problem("file", message, "content_type_mismatch", structural=False)]
-        if problems:
-            raise InvalidRequest(problems)
-        file = self._file(workspace_id, name, content_type, scope, len(content))
+    def store(self, workspace_id: str, upload: Upload, scope: str, ticket: Ticket) -> StoredFile:
+        """Store a file whole."""
+        content = upload.content or b""
+        file = _file(workspace_id, upload, scope, ticket, len(content))
         self.files.put(file, content)
         return file
 
-    def announce(self, workspace_id: str, name: str, declared: str, scope: str) -> Announced:
-        """Prepare a presigned upload. Its content is judged when it is read. Raises InvalidRequest."""
-        content_type, problems = _judged(name, declared, "content_type")
-        if problems:
-            raise InvalidRequest(problems)
-        file = self._file(workspace_id, name, content_type, scope, None)
+    def announce(self, workspace_id: str, upload: Upload, scope: str, ticket: Ticket) -> Announced:
+        """Prepare a presigned upload."""
+        file = _file(workspace_id, upload, scope, ticket, None)
         return Announced(file, *self.files.announce(file, UPLOAD_WINDOW, MAX_UPLOAD))
 
     def url(self, file: StoredFile) -> str:
         """Return a URL that answers with the file's bytes for an hour."""
         return self.files.url(file, URL_LIFE)
 
-    def _file(self, workspace_id: str, name: str, content_type: str, scope: str, size: int | None) -> StoredFile:
-        return StoredFile(
-            id=self.new_id(),
-            workspace_id=workspace_id,
-            name=plain_name(name),
-            content_type=content_type,
-            scope=scope,
-            created_at=self.clock.now(),
-            size=size,
-        )
+
+def _file(workspace_id: str, upload: Upload, scope: str, ticket: Ticket, size: int | None) -> StoredFile:
+    return StoredFile(
+        id=ticket.id,
+        workspace_id=workspace_id,
+        name=upload.name,
+        content_type=upload.content_type,
+        scope=scope,
+        created_at=ticket.at,
+        size=size,
+    )
 
 
 def plain_name(name: str) -> str:

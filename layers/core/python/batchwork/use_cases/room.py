@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from batchwork.domain.webhook import HOLD, Delivery
-from batchwork.ports import Clock, ReceiverSlots
+from batchwork.ports import Clock
+from batchwork.ports.webhooks import ReceiverSlots
 
 
 @dataclass(frozen=True)

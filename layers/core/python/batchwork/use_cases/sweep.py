@@ -9,7 +9,8 @@ from datetime import datetime
 from functools import partial
 
 from batchwork.domain.batch import FIRST_CHECK, Batch, BatchRef, StopCause, next_check
-from batchwork.ports import BatchStore, Clock, DeliveryQueue, DeliveryStore, WorkQueue
+from batchwork.ports import BatchStore, Clock, WorkQueue
+from batchwork.ports.webhooks import DeliveryQueue, DeliveryStore
 from batchwork.use_cases.complete import Complete
 from batchwork.use_cases.settle import Count, SettleStopped
 

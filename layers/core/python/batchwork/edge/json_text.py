@@ -1,0 +1,77 @@
+"""JSON as clients send it: what Python reads in it, and what of it cannot be stored or sent on."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from batchwork.domain.errors import MalformedBody, Problem
+
+#: The place of a problem of the whole body.
+BODY = "body"
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def parsed_json(raw: bytes, complaint: str = "") -> Any:
+    """Return what Python reads in a body; numbers that JSON has not (NaN, Infinity, 1e999) are refused.
+
+    Raises MalformedBody, with the given complaint or Python's own.
+    """
+    try:
+        return json.loads(raw, parse_constant=_no_number, parse_float=_finite)
+    except RecursionError as exc:
+        raise MalformedBody(detail=_told(complaint) or "it is nested too deeply") from exc
+    except ValueError as exc:
+        raise MalformedBody(detail=_told(complaint) or _position(exc)) from exc
+
+
+def unstorable(value: Any) -> Iterator[Problem]:
+    """Yield where text holds a NUL character or half of a surrogate pair: neither can be stored and sent on.
+
+    Walks with a list of its own: a body may be nested deeper than Python calls can be.
+    """
+    waiting: list[tuple[Any, str]] = [(value, "")]
+    while waiting:
+        inner, place = waiting.pop()
+        if isinstance(inner, str):
+            if "\0" in inner:
+                yield Problem(place or BODY, "NUL characters are not allowed", "string_nul")
+            if _SURROGATE.search(inner):
+                yield Problem(place or BODY, "Lone surrogates are not allowed", "string_unicode")
+        elif isinstance(inner, dict):
+            entries = [(_printable(name), name, below) for name, below in inner.items()]
+            waiting += reversed([(below, f"{place}.{shown}".lstrip(".")) for shown, _, below in entries])
+            waiting += ((name, place) for _, name, _ in entries)
+        elif isinstance(inner, list):
+            waiting += reversed([(below, f"{place}.{index}".lstrip(".")) for index, below in enumerate(inner)])
+
+
+def _printable(name: str) -> str:
+    return name if name.isprintable() and len(name) <= 64 else "…"
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number is too large")
+    return number
+
+
+def _told(complaint: str) -> str:
+    return complaint.removeprefix("Invalid JSON: ")
+
+
+def _position(exc: ValueError) -> str:
+    """Return where and why a text is no JSON; never a piece of it."""
+    if isinstance(exc, json.JSONDecodeError):
+        return f"{exc.msg} at line {exc.lineno} column {exc.colno}"
+    if isinstance(exc, UnicodeDecodeError):
+        return "it is not UTF-8"
+    return "a number is too large" if "digits" in str(exc) else str(exc)
