@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local.limits import lift
 from local.process import stack_in
 
 ROUNDS = 5
@@ -103,6 +104,7 @@ def fair(stack: dict[str, Any], busy: Api, quiet: Api) -> None:
 def main() -> None:
     """Print the tables."""
     with tempfile.TemporaryDirectory() as scratch, stack_in(Path(scratch)) as stack:
+        lift(stack)
         api = Api(stack["base_url"], stack["api_keys"]["pro"])
         quiet = Api(stack["base_url"], stack["api_keys"]["enterprise"])
         run(api, stack["agent_id"], 100)

@@ -20,11 +20,13 @@ from batchwork.adapters.packing import Packer
 from batchwork.adapters.s3 import S3Blobs
 from batchwork.adapters.sqs import SqsWorkQueue
 from batchwork.domain.batch import BatchRef
+from batchwork.domain.idempotency import Ticket
 from batchwork.domain.workspace import Caller
 from batchwork.edge.http import Request
 from batchwork.families.messages.submissions import BatchSubmitter
 from batchwork.use_cases.agents import Agents, Draft
 from batchwork.use_cases.keys import EVERY_SCOPE, Keys, Workspaces
+from batchwork.use_cases.once import Errand
 from batchwork.use_cases.submit import Submit
 from local.seed import FAQ, document
 from local.stack import ROOT
@@ -34,6 +36,8 @@ Json = dict[str, Any]
 #: In the order in which they tell a story: a batch is worked, read, completed, its webhook tried; another cancelled.
 FUNCTIONS = (
     "unrouted",
+    "me",
+    "lookups_batch",
     "messages_agents",
     "messages_chats",
     "messages_create",
@@ -68,7 +72,7 @@ def seed(table: str, bucket: str, work_queue: str) -> None:
     """Make the workspace, key, agent and two batches of the events, with the ids they name."""
     clock = SystemClock()
     identities, packer = DynamoIdentities(table), Packer(lambda: S3Blobs(bucket))
-    workspace = Workspaces(identities, clock, lambda: NAME).create("Events", "pro")
+    workspace = Workspaces(identities, clock, DynamoSequences(table), lambda: NAME).create("Events", "pro")
     key, _ = Keys(identities, clock, lambda: NAME, lambda: NAME).create(NAME, "events", [EVERY_SCOPE])
     agents = DynamoAgents(table, packer)
     ids = iter((AGENT, "7c9e6679-7425-40de-944b-e07fc1f90ae7"))
@@ -76,24 +80,23 @@ def seed(table: str, bucket: str, work_queue: str) -> None:
     documents = tuple(document(path) for path in sorted(FAQ.glob("*.md")))
     agent, version = life.create(NAME, Draft(name="Shop assistant", documents=documents))
     life.publish(NAME, agent.id, version.id)
+    submitter = BatchSubmitter(
+        submit=Submit(
+            batches=DynamoBatches(table, packer, timedelta(days=1)),
+            queue=SqsWorkQueue(work_queue),
+            clock=clock,
+            deadline=timedelta(hours=1),
+            unqueued=_refuse,
+        ),
+        agents=agents,
+        sequences=DynamoSequences(table),
+        check_url=lambda _: None,
+    )
+    asked = event("messages_create")
+    body = json.loads(asked["body"]) | {"webhook": {"url": WEBHOOK, "secret": "your-webhook-secret"}}
+    act = submitter.accept(Request.from_event({**asked, "body": json.dumps(body)}), Caller(workspace, key))
     for batch_id in (WORKED, CANCELLED):
-        submitter = BatchSubmitter(
-            submit=Submit(
-                batches=DynamoBatches(table, packer, timedelta(days=1)),
-                queue=SqsWorkQueue(work_queue),
-                clock=clock,
-                deadline=timedelta(hours=1),
-                new_id=lambda batch_id=batch_id: batch_id,  # type: ignore[misc] # mypy infers no type for the default
-                unqueued=_refuse,
-            ),
-            agents=agents,
-            sequences=DynamoSequences(table),
-            check_url=lambda _: None,
-        )
-        asked = event("messages_create")
-        body = json.loads(asked["body"]) | {"webhook": {"url": WEBHOOK, "secret": "your-webhook-secret"}}
-        request = Request.from_event({**asked, "body": json.dumps(body)})
-        submitter(request, Caller(workspace, key))
+        act(Errand(Ticket(batch_id, clock.now())))
 
 
 def _refuse(problem: Exception) -> None:
@@ -104,6 +107,8 @@ def checks(table: str) -> dict[str, Callable[[Any], bool]]:
     """Return by function whether its answer to its event is right."""
     return {
         "unrouted": lambda answer: _told(answer, 404)["error_code"] == 10003,
+        "me": lambda answer: _told(answer, 200)["data"]["organization"]["name"] == "Events",
+        "lookups_batch": lambda answer: _told(answer, 200)["meta"]["batch"]["succeeded"] == 2,
         "messages_agents": lambda answer: [each["id"] for each in _told(answer, 200)["data"]] == [AGENT],
         "messages_chats": lambda answer: isinstance(_told(answer)["data"]["id"], int),
         "messages_create": lambda answer: _told(answer, 202)["data"]["total_requests"] == 2,

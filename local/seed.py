@@ -1,6 +1,7 @@
 """What a fresh local stack holds: a workspace and key per plan, and the pro workspace's agents.
 
-Everything is made by the use cases that an operator's CLI and the API use, so that nothing local is special.
+Nobody chose what their lookups do, so they all echo, as the API's documentation shows it. Everything is made by the use
+cases that an operator's CLI and the API use, so that nothing local is special.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from typing import Any
 from batchwork.adapters.clock import SystemClock
 from batchwork.adapters.dynamodb.agents import DynamoAgents
 from batchwork.adapters.dynamodb.identities import DynamoIdentities
+from batchwork.adapters.dynamodb.sequences import DynamoSequences
 from batchwork.adapters.packing import Packer
 from batchwork.adapters.s3 import S3Blobs
 from batchwork.domain.agent import Document
+from batchwork.domain.lookup import ENDPOINTS
+from batchwork.domain.plan import PLANS
 from batchwork.use_cases.agents import Agents, Draft
 from batchwork.use_cases.keys import EVERY_SCOPE, Keys, Workspaces
 
-PLANS = ("free", "starter", "pro", "enterprise")
 FAQ = Path(__file__).parent / "faq"
 
 
@@ -26,7 +29,7 @@ def seed(table: str, bucket: str) -> dict[str, Any]:
     """Fill the table and return the keys and ids that stack.json promises."""
     clock = SystemClock()
     identities = DynamoIdentities(table)
-    workspaces, keys = Workspaces(identities, clock), Keys(identities, clock)
+    workspaces, keys = Workspaces(identities, clock, DynamoSequences(table)), Keys(identities, clock)
     ids = {plan: workspaces.create(f"Local {plan}", plan).id for plan in PLANS}
     other = workspaces.create("Local pro, another", "pro").id
     texts = {plan: keys.create(workspace, "local", [EVERY_SCOPE])[1] for plan, workspace in ids.items()}
@@ -45,7 +48,13 @@ def seed(table: str, bucket: str) -> dict[str, Any]:
     agent, version = agents.create(ids["pro"], draft)
     agents.publish(ids["pro"], agent.id, version.id)
     unpublished, _ = agents.create(ids["pro"], draft)
-    return {"api_keys": texts, "agent_id": agent.id, "unpublished_agent_id": unpublished.id, "workspaces": ids}
+    return {
+        "api_keys": texts,
+        "agent_id": agent.id,
+        "unpublished_agent_id": unpublished.id,
+        "workspaces": ids,
+        "lookup_endpoints": list(ENDPOINTS),
+    }
 
 
 def document(path: Path) -> Document:

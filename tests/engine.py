@@ -8,17 +8,25 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from factories import a_caller
 from fakes.batches import FakeBatches
+from fakes.claims import FakeClaims
 from fakes.clock import FakeClock
 from fakes.deliveries import FakeDeliveries
 from fakes.queues import FakeDeliveryQueue, FakeWorkQueue
+from fakes.usage import FakeUsage
 
 from batchwork.domain.batch import Batch, BatchRef, BatchStatus, WebhookTarget
+from batchwork.domain.idempotency import Answered, Ticket
 from batchwork.domain.item import Failure, Item, ItemError, ItemStatus, Outcome, Result, Success
 from batchwork.domain.webhook import Delivery
-from batchwork.ports import BatchStore, Clock, DeliveryQueue, WorkQueue
+from batchwork.domain.workspace import Caller
+from batchwork.ports import BatchStore, Clock, WorkQueue
+from batchwork.ports.webhooks import DeliveryQueue
 from batchwork.use_cases.cancel import Cancel
 from batchwork.use_cases.complete import Complete
+from batchwork.use_cases.meter import charge_of
+from batchwork.use_cases.once import Asked, Errand, Once
 from batchwork.use_cases.read import ItemView, ReadBatches
 from batchwork.use_cases.submit import Submit
 from batchwork.use_cases.sweep import Sweep
@@ -126,7 +134,9 @@ class Engine:
         self.processor = processor or EchoProcessor()
         self.clock = clock or FakeClock()
         self.deliveries = FakeDeliveries()
-        self.batches: BatchStore = batches or FakeBatches(self.deliveries)
+        self.usage = FakeUsage()
+        self.claims = FakeClaims()
+        self.batches: BatchStore = batches or FakeBatches(self.deliveries, self.usage)
         self.queue = FakeWorkQueue()
         self.delivery_queue = FakeDeliveryQueue()
         self.errors: list[Exception] = []
@@ -147,16 +157,52 @@ class Engine:
         )
 
     def submit(self, total: int, *, webhook: WebhookTarget | None = None, fuse: Fuse | None = None) -> BatchRef:
+        ticket = Ticket(next(self._ids), self.clock.now())
+        return self._submit(total, a_caller(plan="enterprise"), ticket, webhook=webhook, fuse=fuse).ref
+
+    def submit_once(
+        self,
+        total: int,
+        key: str | None,
+        *,
+        caller: Caller | None = None,
+        time_left: timedelta = timedelta(seconds=29),
+        fuse: Fuse | None = None,
+    ) -> tuple[BatchRef, bool]:
+        """Submit under an Idempotency-Key, as a route that acts does; the body is the number of items.
+
+        Returns the batch that the answer names, and whether the answer is a replay.
+        """
+        caller = caller or a_caller(plan="enterprise")
+
+        def work(errand: Errand) -> Answered:
+            batch = self._submit(total, caller, errand.ticket, fuse=fuse)
+            return Answered(202, batch.id)
+
+        asked = Asked(name="POST /batches", body=str(total), key=key, time_left=time_left)
+        claims = Dying(self.claims, fuse) if fuse else self.claims
+        once = Once(claims, self.clock, lambda: next(self._ids), self.errors.append)
+        answered, replayed = once(caller, asked, work)
+        return BatchRef(caller.workspace.id, answered.text), replayed
+
+    def _submit(
+        self,
+        total: int,
+        caller: Caller,
+        ticket: Ticket,
+        *,
+        webhook: WebhookTarget | None = None,
+        fuse: Fuse | None = None,
+    ) -> Batch:
         batches, queue, _, clock = self._ports(fuse)
-        submit = Submit(batches, queue, clock, self.deadline, lambda: next(self._ids), self.errors.append)
+        submit = Submit(batches, queue, clock, self.deadline, self.errors.append)
         return submit(
-            workspace_id="acme",
-            family="messages",
+            charge=charge_of(caller, ticket, "messages", total),
             bodies=[{"custom_id": f"req-{n}"} for n in range(total)],
             slice_size=self.processor.slice_size,
             webhook=webhook,
             attributes={},
-        ).ref
+        )
 
     def work(
         self, ref: BatchRef, chunk: int, *, fuse: Fuse | None = None, time: timedelta = timedelta(minutes=5)

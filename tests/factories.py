@@ -7,7 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 from batchwork.domain.batch import Batch, BatchStatus, WebhookTarget
 from batchwork.domain.chunk import Cut
+from batchwork.domain.idempotency import Claim, Ticket
 from batchwork.domain.item import Item, Json
+from batchwork.domain.usage import Charge
+from batchwork.domain.workspace import ApiKey, Caller, Workspace
 
 AT = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 _numbers = itertools.count(1)
@@ -55,3 +58,73 @@ def a_webhook(
     secret: str | None = "your-webhook-secret",
 ) -> WebhookTarget:
     return WebhookTarget(url=url, events=events, secret=secret)
+
+
+def a_charge(
+    *,
+    id: str | None = None,  # noqa: A002 -- a charge's own word
+    workspace_id: str = "acme",
+    key_id: str = "k1",
+    family: str = "messages",
+    units: int = 1,
+    at: datetime = AT,
+    ceiling: int | None = None,
+) -> Charge:
+    return Charge(
+        id=id or f"00000000-0000-4000-8000-{next(_numbers):012d}",
+        workspace_id=workspace_id,
+        key_id=key_id,
+        family=family,
+        units=units,
+        at=at,
+        ceiling=ceiling,
+    )
+
+
+def charge_for(batch: Batch, *, ceiling: int | None = None) -> Charge:
+    return a_charge(
+        id=batch.id,
+        workspace_id=batch.workspace_id,
+        family=batch.family,
+        units=batch.total,
+        at=batch.created_at,
+        ceiling=ceiling,
+    )
+
+
+def a_claim(
+    *,
+    workspace_id: str = "acme",
+    name: str = "the-name",
+    body: str = "the-body",
+    token: str | None = None,
+    at: datetime = AT,
+    hold: timedelta = timedelta(seconds=29),
+    ticket: Ticket | None = None,
+) -> Claim:
+    """Return a claim made at a time; its token and its ticket are its own unless they are given."""
+    number = next(_numbers)
+    return Claim(
+        workspace_id=workspace_id,
+        name=name,
+        body=body,
+        token=token or f"token-{number}",
+        until=at + hold,
+        ticket=ticket or Ticket(f"ticket-{number}", at),
+    )
+
+
+def a_caller(
+    *, workspace_id: str = "acme", plan: str = "free", key_id: str = "k1", **changes: int | bool | None
+) -> Caller:
+    """Return a caller whose key has every scope. changes: what its operator set otherwise."""
+    workspace = Workspace(id=workspace_id, name=workspace_id.title(), plan=plan, created_at=AT, changes=changes)
+    key = ApiKey(
+        id=key_id,
+        workspace_id=workspace_id,
+        name="ci",
+        digest="ab" * 32,
+        scopes=frozenset({"*"}),
+        created_at=AT,
+    )
+    return Caller(workspace, key)

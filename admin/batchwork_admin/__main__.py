@@ -12,15 +12,22 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from batchwork.domain.errors import BatchworkError, InvalidRequest
 from batchwork.domain.item import Json
-from batchwork_admin import agents, keys, target, workspaces
+from batchwork_admin import agents, datasets, keys, lookups, target, usage, workspaces
 from batchwork_admin.target import NoTargetError
 
-NOUNS = {"workspace": workspaces, "key": keys, "agent": agents}
+NOUNS = {
+    "workspace": workspaces,
+    "key": keys,
+    "usage": usage,
+    "agent": agents,
+    "lookup": lookups,
+    "dataset": datasets,
+}
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line: NOUN VERB, then options."""
-    root = argparse.ArgumentParser(prog="batchwork-admin", description="Workspaces, keys and agents of a deployment.")
+    root = argparse.ArgumentParser(prog="batchwork-admin", description="What an operator does with a deployment.")
     nouns = root.add_subparsers(metavar="NOUN", required=True)
     for name, module in NOUNS.items():
         noun = nouns.add_parser(name, help=(module.__doc__ or "").partition(": ")[2].partition(".")[0])
@@ -73,9 +80,16 @@ def _print(answer: Json | list[Json]) -> None:
 
 
 def _text(value: Any) -> str:
-    if value is None:
-        return "-"
-    return ", ".join(value) or "-" if isinstance(value, list) else str(value)
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return ", ".join(value) or "-"
+        case dict():
+            return ", ".join(f"{name}={_text(entry)}" for name, entry in value.items()) or "-"
+    return str(value)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import mimetypes
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from uuid import uuid4
@@ -20,6 +19,7 @@ from batchwork.domain.agent import Agent, Document, ProviderChoice
 from batchwork.domain.errors import InvalidRequest, NotFound, Problem
 from batchwork.domain.item import Json
 from batchwork.use_cases.agents import Agents, Draft
+from batchwork_admin.options import whole
 from batchwork_admin.target import Target
 
 #: Provider → (settings it must have, settings it may have); option names are the same with dashes.
@@ -45,21 +45,21 @@ def add_commands(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     create.add_argument("--provider", choices=SETTINGS, default="knowledge")
     create.add_argument("--documents", nargs="+", type=Path, default=[], metavar="FILE", help="what it knows")
     create.add_argument(
-        "--passages", type=_whole(1, 20), metavar="NUMBER", help="knowledge: passages that an answer is made of"
+        "--passages", type=whole(1, 20), metavar="NUMBER", help="knowledge: passages that an answer is made of"
     )
     create.add_argument("--model", help="bedrock, openai: the model's id")
     create.add_argument("--model-region", help="bedrock: region of the model")
     create.add_argument("--base-url", help="openai: where its API answers")
     create.add_argument("--key-ref", help="openai: secretsmanager:NAME or ssm:NAME")
     create.add_argument("--function-arn", help="lambda: the function")
-    create.add_argument("--max-tokens", type=_whole(1, 1_000_000), metavar="NUMBER", help="bedrock, openai")
+    create.add_argument("--max-tokens", type=whole(1, 1_000_000), metavar="NUMBER", help="bedrock, openai")
     create.add_argument("--temperature", type=_temperature, metavar="0..2", help="bedrock, openai")
     create.add_argument("--publish", action="store_true", help="and let it answer at once")
     create.set_defaults(run=_create)
     publish = verbs.add_parser("publish", help="let a version answer")
     publish.add_argument("workspace", metavar="WORKSPACE_ID")
     publish.add_argument("agent", metavar="AGENT_ID")
-    publish.add_argument("--version", type=_whole(1, 10**9), metavar="NUMBER", help="default: the latest")
+    publish.add_argument("--version", type=whole(1, 10**9), metavar="NUMBER", help="default: the latest")
     publish.set_defaults(run=_publish)
     listed = verbs.add_parser("list", help="list a workspace's agents")
     listed.add_argument("workspace", metavar="WORKSPACE_ID")
@@ -125,17 +125,6 @@ def _provider(options: argparse.Namespace) -> ProviderChoice:
     if problems:
         raise InvalidRequest(problems)
     return ProviderChoice(type=options.provider, settings=settings)
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    """Return what reads a whole number within bounds, the same as the API's (families.messages.agent_schemas)."""
-
-    def read(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} to {most}")
-        return int(text)
-
-    return read
 
 
 def _temperature(text: str) -> float:

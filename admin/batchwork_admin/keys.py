@@ -9,17 +9,20 @@ from batchwork.adapters.clock import SystemClock
 from batchwork.adapters.dynamodb.identities import DynamoIdentities
 from batchwork.domain.item import Json
 from batchwork.domain.workspace import ApiKey
-from batchwork.use_cases.keys import EVERY_SCOPE, SCOPES, Keys
+from batchwork.use_cases.keys import EVERY_SCOPE, MAX_OVERLAP, SCOPES, Keys
+from batchwork_admin.options import add_workspace, whole
 from batchwork_admin.target import Target
 
 #: A century: nobody means more, and calendars end.
 MOST_DAYS = 36_500
+#: How long a rotated key stays valid, unless it is told otherwise.
+OVERLAP = timedelta(hours=24)
 
 
 def add_commands(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verbs."""
     create = verbs.add_parser("create", help="make a key; its text is shown now and never again")
-    create.add_argument("workspace", metavar="WORKSPACE_ID")
+    add_workspace(create)
     create.add_argument("--name", default="key")
     create.add_argument(
         "--scope",
@@ -32,10 +35,20 @@ def add_commands(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     expiry.add_argument("--expires-in-days", type=_days, metavar="DAYS")
     create.set_defaults(run=_create)
     listed = verbs.add_parser("list", help="list a workspace's keys")
-    listed.add_argument("workspace", metavar="WORKSPACE_ID")
+    add_workspace(listed)
     listed.set_defaults(run=_list)
+    rotate = verbs.add_parser("rotate", help="make a key like another, which then expires")
+    add_workspace(rotate)
+    rotate.add_argument("key", metavar="KEY_ID")
+    overlap = rotate.add_mutually_exclusive_group()
+    hours = int(MAX_OVERLAP / timedelta(hours=1))
+    overlap.add_argument(
+        "--overlap-hours", type=whole(0, hours), metavar="HOURS", help="how long both are valid; default: 24 hours"
+    )
+    overlap.add_argument("--overlap-minutes", type=whole(0, hours * 60), metavar="MINUTES")
+    rotate.set_defaults(run=_rotate)
     revoke = verbs.add_parser("revoke", help="refuse a key, within 15 seconds")
-    revoke.add_argument("workspace", metavar="WORKSPACE_ID")
+    add_workspace(revoke)
     revoke.add_argument("key", metavar="KEY_ID")
     revoke.set_defaults(run=_revoke)
 
@@ -55,6 +68,16 @@ def _create(target: Target, options: argparse.Namespace) -> Json:
 
 def _list(target: Target, options: argparse.Namespace) -> list[Json]:
     return [shown(key) for key in _keys(target).list(options.workspace)]
+
+
+def _rotate(target: Target, options: argparse.Namespace) -> Json:
+    overlap = OVERLAP
+    if options.overlap_hours is not None:
+        overlap = timedelta(hours=options.overlap_hours)
+    elif options.overlap_minutes is not None:
+        overlap = timedelta(minutes=options.overlap_minutes)
+    new, text, old = _keys(target).rotate(options.workspace, options.key, overlap)
+    return {"api_key": text, **shown(new), "replaces": old.id, "replaced_expires_at": _when(old.expires_at)}
 
 
 def _revoke(target: Target, options: argparse.Namespace) -> Json:
@@ -80,10 +103,15 @@ def shown(key: ApiKey) -> Json:
     return {
         "key": key.id,
         "prefix": key.public,
+        "last_four": key.last_four,
         "workspace": key.workspace_id,
         "name": key.name,
         "scopes": sorted(key.scopes),
-        "created_at": key.created_at.isoformat(timespec="seconds"),
-        "expires_at": key.expires_at.isoformat(timespec="seconds") if key.expires_at else None,
-        "revoked_at": key.revoked_at.isoformat(timespec="seconds") if key.revoked_at else None,
+        "created_at": _when(key.created_at),
+        "expires_at": _when(key.expires_at),
+        "revoked_at": _when(key.revoked_at),
     }
+
+
+def _when(at: datetime | None) -> str | None:
+    return at.isoformat(timespec="seconds") if at else None

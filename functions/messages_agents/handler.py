@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 from uuid import uuid4
 
 from batchwork.adapters import aws
 from batchwork.adapters.clock import SystemClock
 from batchwork.adapters.dynamodb.agents import DynamoAgents
 from batchwork.adapters.dynamodb.files import S3Files
-from batchwork.adapters.dynamodb.identities import DynamoIdentities
-from batchwork.adapters.packing import Packer
-from batchwork.adapters.s3 import S3Blobs
+from batchwork.adapters.packing import Packer, bucket
 from batchwork.domain.address import check_url
 from batchwork.edge import settings
 from batchwork.edge.endpoint import endpoint
 from batchwork.families.messages.agents import AgentRoutes
 from batchwork.families.messages.errors import MessagesEnvelope
+from batchwork.gates import to_act
 from batchwork.use_cases.agents import Agents, ProviderRules
-from batchwork.use_cases.authenticate import Authenticate
 
+SERVICE = "messages_agents"
 TABLE = settings.text("TABLE_NAME")
 dynamodb = aws.client("dynamodb")
 clock = SystemClock()
-blobs = cache(partial(S3Blobs, settings.text("BUCKET_NAME")))
+blobs = bucket(settings.text("BUCKET_NAME"))
+packer = Packer(blobs)
 
 agents = AgentRoutes(
     agents=Agents(
-        agents=DynamoAgents(TABLE, Packer(blobs), dynamodb),
+        agents=DynamoAgents(TABLE, packer, dynamodb),
         clock=clock,
         new_id=lambda: str(uuid4()),
         files=S3Files(TABLE, blobs, dynamodb),
@@ -37,7 +37,7 @@ agents = AgentRoutes(
 
 handler = endpoint(
     routes=agents.routes(),
-    authenticate=Authenticate(DynamoIdentities(TABLE, dynamodb), clock),
+    gate=to_act(TABLE, dynamodb, clock, packer, SERVICE),
     envelope=MessagesEnvelope(),
-    service="messages_agents",
+    service=SERVICE,
 )

@@ -5,14 +5,13 @@ from __future__ import annotations
 from batchwork.adapters import aws
 from batchwork.adapters.clock import SystemClock
 from batchwork.adapters.dynamodb.batches import DynamoBatches
-from batchwork.adapters.dynamodb.identities import DynamoIdentities
 from batchwork.adapters.packing import Packer
 from batchwork.edge import settings, telemetry
 from batchwork.edge.endpoint import endpoint
 from batchwork.families.messages import FAMILY
 from batchwork.families.messages.batches import BatchCanceller
 from batchwork.families.messages.errors import MessagesEnvelope
-from batchwork.use_cases.authenticate import Authenticate
+from batchwork.gates import to_act
 from batchwork.use_cases.cancel import Cancel
 
 SERVICE = "messages_cancel"
@@ -26,8 +25,8 @@ unsettled = telemetry.unexpected(telemetry.logger(SERVICE))
 canceller = BatchCanceller(Cancel(batches, clock, FAMILY, unsettled))
 
 handler = endpoint(
-    routes={("POST", "/api/v1/batches/{batch_id}/cancel"): canceller},
-    authenticate=Authenticate(DynamoIdentities(TABLE, dynamodb), clock),
+    routes=canceller.routes(),
+    gate=to_act(TABLE, dynamodb, clock, packer, SERVICE),
     envelope=MessagesEnvelope(),
     service=SERVICE,
 )

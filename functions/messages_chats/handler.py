@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from uuid import uuid4
 
 from batchwork.adapters import aws
 from batchwork.adapters.clock import SystemClock
@@ -11,8 +10,8 @@ from batchwork.adapters.documents import extract
 from batchwork.adapters.dynamodb.agents import DynamoAgents
 from batchwork.adapters.dynamodb.chats import DynamoChats
 from batchwork.adapters.dynamodb.files import S3Files
-from batchwork.adapters.dynamodb.identities import DynamoIdentities
 from batchwork.adapters.dynamodb.sequences import DynamoSequences
+from batchwork.adapters.dynamodb.usage import DynamoUsage
 from batchwork.adapters.packing import Packer, bucket
 from batchwork.adapters.providers import open_providers
 from batchwork.edge import settings
@@ -20,14 +19,16 @@ from batchwork.edge.endpoint import endpoint
 from batchwork.families.messages.chats import ChatRoutes
 from batchwork.families.messages.errors import MessagesEnvelope
 from batchwork.families.messages.files import FileRoutes
+from batchwork.gates import to_act
 from batchwork.processors.messages.conversation import Conversation
 from batchwork.processors.messages.usage import usage_of
-from batchwork.use_cases.authenticate import Authenticate
 from batchwork.use_cases.chats import Chats, Converse
 from batchwork.use_cases.files import Files
+from batchwork.use_cases.meter import Meter
 
 #: API Gateway gives up after 29 s (AWS limit).
 TIMEOUT = timedelta(seconds=25)
+SERVICE = "messages_chats"
 TABLE = settings.text("TABLE_NAME")
 dynamodb = aws.client("dynamodb")
 clock = SystemClock()
@@ -43,7 +44,7 @@ conversation = Conversation(
     clock=clock,
 )
 chatting = ChatRoutes(
-    chats=Chats(chats, agents, sequences, clock),
+    chats=Chats(chats, agents, sequences),
     converse=Converse(
         chats=chats,
         agents=agents,
@@ -52,14 +53,14 @@ chatting = ChatRoutes(
         ask=conversation.ask,
         usage_of=usage_of,
         timeout=TIMEOUT,
-        new_token=lambda: uuid4().hex,
+        meter=Meter(DynamoUsage(TABLE, dynamodb)),
     ),
 )
-uploads = FileRoutes(Files(files, clock, new_id=lambda: str(uuid4())))
+uploads = FileRoutes(Files(files))
 
 handler = endpoint(
     routes={**chatting.routes(), **uploads.routes()},
-    authenticate=Authenticate(DynamoIdentities(TABLE, dynamodb), clock),
+    gate=to_act(TABLE, dynamodb, clock, packer, SERVICE),
     envelope=MessagesEnvelope(),
-    service="messages_chats",
+    service=SERVICE,
 )

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from uuid import uuid4
 
 from batchwork.adapters import aws
 from batchwork.adapters.clock import SystemClock
 from batchwork.adapters.dynamodb.agents import DynamoAgents
 from batchwork.adapters.dynamodb.batches import DynamoBatches
-from batchwork.adapters.dynamodb.identities import DynamoIdentities
 from batchwork.adapters.dynamodb.sequences import DynamoSequences
 from batchwork.adapters.packing import Packer
 from batchwork.adapters.sqs import SqsWorkQueue
@@ -18,7 +16,8 @@ from batchwork.edge import settings, telemetry
 from batchwork.edge.endpoint import endpoint
 from batchwork.families.messages.errors import MessagesEnvelope
 from batchwork.families.messages.submissions import BatchSubmitter
-from batchwork.use_cases.authenticate import Authenticate
+from batchwork.gates import to_act
+from batchwork.use_cases.integers import Integers
 from batchwork.use_cases.submit import Submit
 
 SERVICE = "messages_create"
@@ -33,17 +32,16 @@ submitter = BatchSubmitter(
         queue=SqsWorkQueue(settings.text("WORK_QUEUE_URL")),
         clock=clock,
         deadline=settings.hours("BATCH_DEADLINE_HOURS", 24),
-        new_id=lambda: str(uuid4()),
         unqueued=telemetry.unexpected(telemetry.logger(SERVICE)),
     ),
     agents=DynamoAgents(TABLE, packer, dynamodb),
-    sequences=DynamoSequences(TABLE, dynamodb),
+    sequences=Integers(DynamoSequences(TABLE, dynamodb), clock),
     check_url=partial(check_url, allow_loopback=settings.flag("ALLOW_LOOPBACK_EGRESS")),
 )
 
 handler = endpoint(
-    routes={("POST", "/api/v1/batches"): submitter},
-    authenticate=Authenticate(DynamoIdentities(TABLE, dynamodb), clock),
+    routes=submitter.routes(),
+    gate=to_act(TABLE, dynamodb, clock, packer, SERVICE),
     envelope=MessagesEnvelope(),
     service=SERVICE,
 )

@@ -5,14 +5,13 @@ from __future__ import annotations
 from batchwork.adapters import aws
 from batchwork.adapters.clock import SystemClock
 from batchwork.adapters.dynamodb.batches import DynamoBatches
-from batchwork.adapters.dynamodb.identities import DynamoIdentities
 from batchwork.adapters.packing import Packer
 from batchwork.edge import settings
 from batchwork.edge.endpoint import endpoint
 from batchwork.families.messages import FAMILY
 from batchwork.families.messages.batches import BatchReader
 from batchwork.families.messages.errors import MessagesEnvelope
-from batchwork.use_cases.authenticate import Authenticate
+from batchwork.gates import to_look
 from batchwork.use_cases.read import ReadBatches
 
 TABLE, BUCKET = settings.text("TABLE_NAME"), settings.text("BUCKET_NAME")
@@ -24,12 +23,8 @@ batches = DynamoBatches(TABLE, packer, settings.days("RETENTION_DAYS", 30), dyna
 reader = BatchReader(ReadBatches(batches, clock, FAMILY))
 
 handler = endpoint(
-    routes={
-        ("GET", "/api/v1/batches"): reader.listed,
-        ("GET", "/api/v1/batches/{batch_id}"): reader.one,
-        ("GET", "/api/v1/batches/{batch_id}/results"): reader.results,
-    },
-    authenticate=Authenticate(DynamoIdentities(TABLE, dynamodb), clock),
+    routes=reader.routes(),
+    gate=to_look(TABLE, dynamodb, clock),
     envelope=MessagesEnvelope(),
     service="messages_read",
 )

@@ -1,8 +1,33 @@
-"""Every other path: 404 in the messages family's envelope, to anybody."""
+"""Every other path: 404 to anybody, in the envelope of the family whose paths it lies among; a key is counted."""
 
 from __future__ import annotations
 
-from batchwork.edge.endpoint import endpoint
+from batchwork.adapters import aws
+from batchwork.adapters.clock import SystemClock
+from batchwork.edge import settings
+from batchwork.edge.endpoint import Envelope, Handler, endpoint
+from batchwork.edge.paths import ByPath
+from batchwork.families.lookups.errors import LookupsEnvelope
 from batchwork.families.messages.errors import MessagesEnvelope
+from batchwork.gates import to_look
 
-handler = endpoint(routes={}, authenticate=None, envelope=MessagesEnvelope(), service="unrouted")
+gate = to_look(settings.text("TABLE_NAME"), aws.client("dynamodb"), SystemClock())
+
+
+def lost(envelope: Envelope) -> Handler:
+    """Return what answers every path in an envelope."""
+    return endpoint(routes={}, gate=gate, envelope=envelope, service="unrouted")
+
+
+messages, lookups = lost(MessagesEnvelope()), lost(LookupsEnvelope())
+
+handler = ByPath(
+    {
+        "": lookups,
+        "/api/v1": messages,
+        "/api/v1/intelligence": lookups,
+        "/api/v1/signals": lookups,
+        "/api/v1/enrichment": lookups,
+        "/api/v1/me": lookups,
+    }
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
+from batchwork.adapters.dynamodb import keys
+from batchwork.families.lookups.errors import TABLE
 from local.table import definition
 
 ROOT = Path(__file__).parents[2]
@@ -92,7 +95,7 @@ def test_no_two_functions_share_a_role() -> None:
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_role_allows_named_actions_on_named_resources(function: str) -> None:
     allowed = re.compile(
-        r"dynamodb:(GetItem|BatchGetItem|PutItem|UpdateItem|BatchWriteItem|Query"
+        r"dynamodb:(GetItem|BatchGetItem|PutItem|UpdateItem|DeleteItem|BatchWriteItem|Query"
         r"|DescribeStream|GetRecords|GetShardIterator|ListStreams)"
         r"|s3:(GetObject|PutObject|ListBucket)"
         r"|sqs:(SendMessage|ReceiveMessage|DeleteMessage|GetQueueAttributes)"
@@ -101,11 +104,56 @@ def test_a_role_allows_named_actions_on_named_resources(function: str) -> None:
     )
     for statement in statements(function):
         for action in as_list(statement["Action"]):
-            assert allowed.fullmatch(action), f"{action}: no wildcard, no deletion, nothing of administration"
+            assert allowed.fullmatch(action), f"{action}: no wildcard, nothing of administration"
         for resource in as_list(statement["Resource"]):
             assert resource != "*"
             text = resource.get("Fn::Sub", "") if isinstance(resource, dict) else resource
             assert not text.endswith((":*", "Table.Arn}/*", "Bucket.Arn}/*")), f"{text} is more than one needs"
+
+
+def leading_keys(statement: dict[str, Any]) -> list[str]:
+    """Return the patterns of the partitions that a statement is about, empty for all of them."""
+    patterns: list[str] = (
+        statement.get("Condition", {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", [])
+    )
+    return patterns
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_deletes_holds_and_charges_and_nothing_else(function: str) -> None:
+    for statement in statements(function):
+        if "dynamodb:DeleteItem" in as_list(statement["Action"]):
+            others = {"RATE#*", "USAGE#*"} if "dynamodb:PutItem" in as_list(statement["Action"]) else set()
+            assert {"CLAIM#*"} <= set(leading_keys(statement)) <= {"CLAIM#*", "LEDGER#*"} | others
+
+
+def test_rows_that_roles_name_are_the_rows_that_are_written() -> None:
+    built = [
+        keys.requests_of("acme", "k1", "2026-11-22"),
+        keys.claim("acme", "name"),
+        keys.usage("acme", "2026-11"),
+        keys.charge("acme", "2026-11", "id"),
+    ]
+    prefixes = {f"{key['pk']['S'].partition('#')[0]}#*" for key in built}
+    named = {pattern for name in FUNCTIONS for each in statements(name) for pattern in leading_keys(each)}
+    assert named == prefixes
+
+
+@pytest.mark.parametrize(
+    ("function", "patterns"),
+    [
+        ("LookupsBatchFunction", ["RATE#*", "CLAIM#*", "USAGE#*", "LEDGER#*"]),
+        ("MeFunction", ["RATE#*"]),
+        ("UnroutedFunction", ["RATE#*"]),
+    ],
+)
+def test_a_function_of_the_lookups_writes_what_accounts_for_requests_alone(function: str, patterns: list[str]) -> None:
+    writes = [
+        each
+        for each in statements(function)
+        if any(re.fullmatch(r"dynamodb:(?!.*Get).*Item", action) for action in as_list(each["Action"]))
+    ]
+    assert [leading_keys(each) for each in writes] == [patterns]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -202,7 +250,10 @@ def test_the_api_throttles_and_takes_uploads_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("kind", "status"), [("MISSING_AUTHENTICATION_TOKEN", "404"), ("REQUEST_TOO_LARGE", "413"), ("THROTTLED", "429")]
 )
-def test_what_the_gateway_answers_itself_is_in_the_envelope(kind: str, status: str) -> None:
+def test_what_the_gateway_answers_itself_is_in_every_familys_envelope(kind: str, status: str) -> None:
     answer = RESOURCES["Api"]["Properties"]["GatewayResponses"][kind]
     assert answer["StatusCode"] == status
-    assert answer["ResponseTemplates"]["application/json"].startswith('{"data":null,"message":')
+    told = json.loads(answer["ResponseTemplates"]["application/json"])
+    assert (told["data"], told["message"]) == (None, told["error"]["message"])
+    assert told["error_code"] in {10003, 10006}
+    assert told["error"]["code"] in {code for _, code in TABLE.values()}

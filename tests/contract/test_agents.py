@@ -16,7 +16,7 @@ from batchwork.adapters.dynamodb.agents import DynamoAgents
 from batchwork.adapters.packing import Packer
 from batchwork.domain.agent import Agent, AgentVersion, Document, ProviderChoice
 from batchwork.domain.errors import Conflict, NotFound
-from batchwork.ports import AgentStore
+from batchwork.ports.messages import AgentStore
 
 NOW = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from typing import Any
 import moto.dynamodb.parsing
 import pytest
 from botocore.exceptions import ClientError
-from factories import AT, a_batch, items_of
+from factories import AT, a_batch, charge_for, items_of
 from fakes.batches import FakeBatches
 
 from batchwork.adapters.dynamodb.batches import DynamoBatches
@@ -68,7 +68,7 @@ def store(request: pytest.FixtureRequest) -> BatchStore:
 
 def test_an_attempt_that_was_made_is_not_leased_again(store: BatchStore) -> None:
     batch = a_batch()
-    store.create(batch, items_of(batch), AT)
+    store.create(batch, items_of(batch), AT, charge_for(batch))
     single = batch.cut.single(3)
     assert store.lease(batch, single, Lease("one", AT + MINUTE, 2), AT)
     assert store.give_back(batch, single, "one", Deferral(index=3, attempts=2, not_before=AT + MINUTE, error=CRASHED))
@@ -80,7 +80,7 @@ def test_an_attempt_that_was_made_is_not_leased_again(store: BatchStore) -> None
 
 def test_many_units_are_refused_together_when_one_is_counted(store: BatchStore) -> None:
     batch = a_batch(cut=Cut(1000, MAX_CHUNK, 10))
-    store.create(batch, items_of(batch), AT)
+    store.create(batch, items_of(batch), AT, charge_for(batch))
     assert store.count(batch, [Tally(100 + n, 0, 1) for n in range(MAX_CHUNK)]).failed == MAX_CHUNK
 
 

@@ -9,39 +9,45 @@ from datetime import timedelta
 
 import pytest
 from engine import announce
-from factories import AT, a_batch, a_webhook, items_of
+from factories import AT, a_batch, a_charge, a_webhook, charge_for, items_of
 from fakes.batches import FakeBatches
 from fakes.deliveries import FakeDeliveries
+from fakes.usage import FakeUsage
 
 from batchwork.adapters.dynamodb.batches import DynamoBatches
 from batchwork.adapters.dynamodb.deliveries import DynamoDeliveries
+from batchwork.adapters.dynamodb.usage import DynamoUsage
 from batchwork.adapters.packing import Packer
 from batchwork.adapters.s3 import S3Blobs
 from batchwork.domain.batch import Batch, BatchRef, BatchStatus, StopCause, Tally
 from batchwork.domain.chunk import Cut
-from batchwork.domain.errors import AlreadyCounted
+from batchwork.domain.errors import AlreadyCounted, QuotaExceeded
 from batchwork.domain.item import CANCELLED, CRASHED, Deferral, Item, Result
 from batchwork.domain.lease import Lease
-from batchwork.ports import BatchStore, DeliveryStore
+from batchwork.ports import BatchStore
+from batchwork.ports.identity import UsageStore
+from batchwork.ports.webhooks import DeliveryStore
 
 MINUTE = timedelta(minutes=1)
 
 
 class Stores:
-    def __init__(self, batches: BatchStore, deliveries: DeliveryStore) -> None:
+    def __init__(self, batches: BatchStore, deliveries: DeliveryStore, usage: UsageStore) -> None:
         self.batches = batches
         self.deliveries = deliveries
+        self.usage = usage
 
 
 @pytest.fixture(params=["fake", "moto"])
 def stores(request: pytest.FixtureRequest) -> Iterator[Stores]:
     if request.param == "fake":
-        deliveries = FakeDeliveries()
-        yield Stores(FakeBatches(deliveries), deliveries)
+        deliveries, usage = FakeDeliveries(), FakeUsage()
+        yield Stores(FakeBatches(deliveries, usage), deliveries, usage)
     else:
         table, bucket = request.getfixturevalue("table"), request.getfixturevalue("bucket")
         blobs = S3Blobs(bucket)
-        yield Stores(DynamoBatches(table, Packer(lambda: blobs), timedelta(days=30)), DynamoDeliveries(table))
+        batches = DynamoBatches(table, Packer(lambda: blobs), timedelta(days=30))
+        yield Stores(batches, DynamoDeliveries(table), DynamoUsage(table))
 
 
 @pytest.fixture
@@ -53,7 +59,7 @@ def store(stores: Stores) -> BatchStore:
 def stored(store: BatchStore) -> Callable[..., Batch]:
     def make(batch: Batch | None = None, items: list[Item] | None = None) -> Batch:
         batch = batch or a_batch()
-        store.create(batch, items or items_of(batch), AT + MINUTE)
+        assert store.create(batch, items or items_of(batch), AT + MINUTE, charge_for(batch))
         return batch
 
     return make
@@ -96,6 +102,48 @@ def test_batches_are_listed_newest_first_by_status_and_page(store: BatchStore, s
     page = store.find("acme", "messages", BatchStatus.IN_PROGRESS, 0, 50)
     assert ([batch.id for batch in page.entries], page.total) == ([batches[n].id for n in (4, 3, 2, 0)], 4)
     assert store.find("acme", "messages", None, 50, 10).entries == []
+
+
+# ── a batch and its charge are stored together, once ──
+
+
+def test_a_batch_is_charged_as_it_is_stored(stores: Stores, stored: Callable[..., Batch]) -> None:
+    batch = stored(a_batch(total=25))
+    assert stores.usage.used("acme", "2026-01") == 25
+    assert list(stores.usage.charges("acme", "2026-01")) == [charge_for(batch)]
+
+
+def test_a_batch_that_exists_is_neither_stored_nor_charged_again(stores: Stores, stored: Callable[..., Batch]) -> None:
+    batch = stored(a_batch(attributes={"try": 1}))
+    counted = stores.batches.count(batch, [Tally(0, 9, 1)])
+    again = replace(batch, attributes={"try": 2}, created_at=AT + MINUTE)
+    assert stores.batches.create(again, items_of(again), AT + 2 * MINUTE, charge_for(batch)) is False
+    assert stores.batches.get(batch.ref) == counted
+    assert stores.usage.used("acme", "2026-01") == 20
+
+
+def test_a_batch_that_exists_is_found_however_full_the_month_is(stores: Stores) -> None:
+    batch = a_batch()
+    assert stores.batches.create(batch, items_of(batch), AT, charge_for(batch, ceiling=20))
+    assert stores.batches.create(batch, items_of(batch), AT, charge_for(batch, ceiling=20)) is False
+
+
+def test_a_batch_beyond_the_ceiling_is_not_stored_and_counts_nothing(stores: Stores) -> None:
+    stores.usage.reserve(a_charge(units=81))
+    batch = a_batch(webhook=a_webhook())
+    with pytest.raises(QuotaExceeded) as refusal:
+        stores.batches.create(batch, items_of(batch), AT, charge_for(batch, ceiling=100))
+    assert {name: refusal.value.facts[name] for name in ("quota", "used", "units")} == {
+        "quota": 100,
+        "used": 81,
+        "units": 20,
+    }
+    assert stores.batches.get(batch.ref) is None
+    assert stores.batches.due(AT + MINUTE, 10) == []
+    assert stores.usage.used("acme", "2026-01") == 81
+    smaller = a_batch(total=19)
+    assert stores.batches.create(smaller, items_of(smaller), AT, charge_for(smaller, ceiling=100))
+    assert stores.usage.used("acme", "2026-01") == 100
 
 
 # ── leases ──

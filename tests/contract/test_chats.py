@@ -17,7 +17,7 @@ from batchwork.adapters.dynamodb.chat_rows import chat_row
 from batchwork.adapters.dynamodb.chats import DynamoChats
 from batchwork.adapters.packing import Packer
 from batchwork.domain.chat import Chat, Turn
-from batchwork.ports import ChatStore
+from batchwork.ports.messages import ChatStore
 
 NOW = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 AGENT = str(uuid4())
@@ -77,8 +77,31 @@ def test_a_chat_created_empty_has_no_turns(store: ChatStore) -> None:
     assert store.turns("acme", chat.id) == []
 
 
+def test_a_chat_is_created_once_and_then_returned_as_it_is(store: ChatStore) -> None:
+    assert store.create(a_chat()) == a_chat()
+    store.rename("acme", 12345, "Returns")
+    store.add([], [("acme", a_turn(7))])
+    assert store.create(a_chat()) == a_chat(name="Returns")
+    assert store.get("acme", 12345) == a_chat(name="Returns")
+    assert store.turns("acme", 12345) == [a_turn(7)]
+
+
+def test_a_turn_is_found_by_its_id_wherever_it_stands(store: ChatStore) -> None:
+    first, second = a_turn(9), a_turn(20, message="And on Sundays?")
+    store.add([(a_chat(), first)], [("acme", second)])
+    assert [store.turn("acme", 12345, number) for number in (9, 20, 21)] == [first, second, None]
+    assert store.turn("other", 12345, 20) is None
+    assert store.turn("acme", 12346, 20) is None
+
+
+def test_a_chat_without_turns_has_none_of_any_id(store: ChatStore) -> None:
+    store.create(a_chat())
+    assert store.turn("acme", 12345, 12345) is None
+
+
 def test_what_is_not_there_is_none(store: ChatStore) -> None:
     assert store.get("acme", 1) is None
+    assert store.turn("acme", 1, 2) is None
     assert store.turns("acme", 1) == []
     assert store.rename("acme", 1, "name") is None
     assert store.get("acme", 1) is None
@@ -119,6 +142,12 @@ def test_turns_come_oldest_first_whatever_way_they_came(store: ChatStore) -> Non
     store.add([(a_chat(), first)], [("acme", third)])
     store.add([], [("acme", second)])
     assert store.turns("acme", 12345) == [first, second, third]
+
+
+def test_a_turn_that_came_later_is_shown_later_whatever_its_id(store: ChatStore) -> None:
+    early, late = a_turn(900, created_at=NOW), a_turn(20, created_at=NOW + timedelta(milliseconds=1))
+    store.add([(a_chat(), early)], [("acme", late)])
+    assert store.turns("acme", 12345) == [early, late]
 
 
 def test_a_chat_created_empty_is_continued(store: ChatStore) -> None:

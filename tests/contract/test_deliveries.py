@@ -13,7 +13,7 @@ from batchwork.adapters import aws
 from batchwork.adapters.dynamodb import keys
 from batchwork.adapters.dynamodb.deliveries import DynamoDeliveries, delivery_of, delivery_row
 from batchwork.domain.webhook import Delivery, DeliveryStatus
-from batchwork.ports import DeliveryStore
+from batchwork.ports.webhooks import DeliveryStore
 
 HOLD = timedelta(seconds=30)
 LATER = AT + timedelta(hours=1)

@@ -15,7 +15,7 @@ from batchwork.adapters import aws
 from batchwork.adapters.dynamodb.files import S3Files
 from batchwork.adapters.s3 import S3Blobs
 from batchwork.domain.chat import StoredFile
-from batchwork.ports import FileStore
+from batchwork.ports.messages import FileStore
 
 NOW = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)

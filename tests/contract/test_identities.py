@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from fakes.identities import FakeIdentities
 
+from batchwork.adapters import aws
 from batchwork.adapters.dynamodb.identities import DynamoIdentities
 from batchwork.domain.workspace import ApiKey, Workspace, WorkspaceStatus
-from batchwork.ports import IdentityStore
+from batchwork.ports.identity import IdentityStore
 
 NOON = datetime(2026, 1, 15, 12, 0, 0, 123000, tzinfo=UTC)
 
@@ -96,3 +97,33 @@ def test_the_keys_of_a_workspace_are_listed_oldest_first(identities: IdentitySto
         identities.put_key(key)
     identities.put_key(a_key("z", workspace="other"))
     assert identities.keys("acme") == list(reversed(made))
+
+
+def test_what_an_operator_changed_and_a_workspaces_number_come_back(identities: IdentityStore) -> None:
+    changes = {"per_minute": 5, "overage": True, "monthly_quota": None}
+    workspace = replace(a_workspace(), changes=changes, number=42)
+    identities.put_workspace(workspace)
+    identities.put_key(a_key())
+    assert identities.workspace("acme") == workspace
+    found = identities.get("acme", "k1")
+    assert found is not None
+    assert (found[0].terms.per_minute, found[0].terms.overage, found[0].terms.monthly_quota) == (5, True, None)
+    assert found[0].terms.per_day == 200_000
+    identities.put_workspace(replace(workspace, changes={}))
+    assert identities.workspace("acme") == replace(a_workspace(), number=42)
+
+
+def test_a_workspace_stored_by_version_0_1_is_on_its_plans_own_terms(table: str) -> None:
+    row = {
+        "pk": {"S": "WS#acme"},
+        "sk": {"S": "WORKSPACE"},
+        "list_pk": {"S": "WORKSPACES"},
+        "list_sk": {"S": "2026-01-15T12:00:00.123000+00:00#acme"},
+        "workspace_id": {"S": "acme"},
+        "name": {"S": "Acme"},
+        "plan": {"S": "pro"},
+        "status": {"S": "active"},
+        "created_at": {"N": "1768478400123"},
+    }
+    aws.client("dynamodb").put_item(TableName=table, Item=row)
+    assert DynamoIdentities(table).workspace("acme") == a_workspace()

@@ -6,7 +6,7 @@ import pytest
 from fakes.sequences import FakeSequences
 
 from batchwork.adapters.dynamodb.sequences import DynamoSequences
-from batchwork.ports import Sequences
+from batchwork.ports.identity import Sequences
 
 
 @pytest.fixture(params=["fake", "table"])
@@ -28,3 +28,8 @@ def test_workspaces_count_for_themselves(sequences: Sequences) -> None:
 def test_nothing_cannot_be_reserved(sequences: Sequences) -> None:
     with pytest.raises(ValueError, match="0"):
         sequences.reserve("acme", 0)
+
+
+def test_workspaces_themselves_are_numbered_by_the_sequence_of_none(sequences: Sequences) -> None:
+    sequences.reserve("acme", 500)
+    assert [sequences.reserve("", 1) for _ in range(3)] == [1, 2, 3]

@@ -7,7 +7,7 @@ from factories import AT
 from fakes.slots import FakeSlots
 
 from batchwork.adapters.dynamodb.slots import DynamoSlots
-from batchwork.ports import ReceiverSlots
+from batchwork.ports.webhooks import ReceiverSlots
 
 HOLD = timedelta(seconds=30)
 HOST = "hooks.example.com:443"

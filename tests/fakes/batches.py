@@ -11,28 +11,35 @@ from batchwork.domain.chunk import Unit
 from batchwork.domain.errors import AlreadyCounted
 from batchwork.domain.item import Deferral, Item, Result
 from batchwork.domain.lease import ChunkState, Lease, UnitState
+from batchwork.domain.usage import Charge
 from batchwork.domain.webhook import Delivery
 from batchwork.ports import Page
 from fakes.deliveries import FakeDeliveries
+from fakes.usage import FakeUsage
 
 
 class FakeBatches:
     """ports.BatchStore in memory, safe under threads; the settled_by rule of the real one included."""
 
-    def __init__(self, deliveries: FakeDeliveries | None = None) -> None:
+    def __init__(self, deliveries: FakeDeliveries | None = None, usage: FakeUsage | None = None) -> None:
         self.deliveries = deliveries or FakeDeliveries()
+        self.usage = usage or FakeUsage()
         self.headers: dict[BatchRef, Batch] = {}
         self.items: dict[BatchRef, list[Item]] = {}
         self.units: dict[BatchRef, dict[int, UnitState]] = {}
         self.checks: dict[BatchRef, datetime] = {}
         self._lock = threading.RLock()
 
-    def create(self, batch: Batch, items: Sequence[Item], check_at: datetime) -> None:
+    def create(self, batch: Batch, items: Sequence[Item], check_at: datetime, charge: Charge) -> bool:
         with self._lock:
+            if batch.ref in self.headers:
+                return False
+            self.usage.reserve(charge)
             self.items[batch.ref] = copy.deepcopy(list(items))
             self.units[batch.ref] = {}
             self.headers[batch.ref] = batch
             self.checks[batch.ref] = check_at
+            return True
 
     def get(self, ref: BatchRef) -> Batch | None:
         return self.headers.get(ref)

@@ -14,8 +14,8 @@ class FakeChats:
         self._chats: dict[tuple[str, int], Chat] = {}
         self._turns: dict[tuple[str, int, int], Turn] = {}
 
-    def create(self, chat: Chat) -> None:
-        self._chats[chat.workspace_id, chat.id] = chat
+    def create(self, chat: Chat) -> Chat:
+        return self._chats.setdefault((chat.workspace_id, chat.id), chat)
 
     def add(self, started: Sequence[tuple[Chat, Turn]], continued: Sequence[tuple[str, Turn]]) -> None:
         for chat, turn in started:
@@ -39,6 +39,9 @@ class FakeChats:
         own.sort(key=lambda chat: chat.id, reverse=True)
         return Page(own[offset : offset + limit], len(own))
 
+    def turn(self, workspace_id: str, chat_id: int, turn_id: int) -> Turn | None:
+        return self._turns.get((workspace_id, chat_id, turn_id))
+
     def turns(self, workspace_id: str, chat_id: int) -> list[Turn]:
         own = [turn for at, turn in self._turns.items() if at[:2] == (workspace_id, chat_id)]
-        return sorted(own, key=lambda turn: turn.id)
+        return sorted(own, key=lambda turn: (turn.created_at, turn.id))

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from batchwork.domain.agent import ProviderChoice
 from batchwork.domain.errors import ProviderFailed
-from batchwork.ports import Prompt, Reply
+from batchwork.ports.messages import Prompt, Reply
 
 
 class FakeProvider:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
@@ -18,10 +18,10 @@ AT = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 HOST = "api.example.com"
 
 
-def a_key(table: str, workspace_id: str, *scopes: str) -> str:
-    """Make a workspace with a key that has the scopes; return the key."""
+def a_key(table: str, workspace_id: str, *scopes: str, **changes: int) -> str:
+    """Make a workspace with a key that has the scopes; return the key. changes: terms that are not its plan's."""
     identities = DynamoIdentities(table)
-    identities.put_workspace(Workspace(id=workspace_id, name=workspace_id, plan="pro", created_at=AT))
+    identities.put_workspace(Workspace(id=workspace_id, name=workspace_id, plan="pro", created_at=AT, changes=changes))
     key_id = f"k{abs(hash((workspace_id, scopes)))}"
     identities.put_key(
         ApiKey(
@@ -36,13 +36,32 @@ def a_key(table: str, workspace_id: str, *scopes: str) -> str:
     return f"bw_{workspace_id}_{key_id}.secret"
 
 
+class Context:
+    """Lambda's context of an invocation that has this long to live."""
+
+    def __init__(self, left: timedelta) -> None:
+        self._left = left
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self._left.total_seconds() * 1000)
+
+
+def almost_over() -> Context:
+    """The context of an invocation whose holds end as soon as they are taken."""
+    return Context(timedelta(milliseconds=1))
+
+
 @dataclass(frozen=True)
 class Called:
     """What a function answered."""
 
     status: int
     headers: dict[str, str]
-    body: Any
+    text: str
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.text)
 
     @property
     def data(self) -> Any:
@@ -56,10 +75,16 @@ class Called:
 
 @dataclass(frozen=True)
 class Gateway:
-    """A function behind a route table. key: sent as x-api-key."""
+    """A function behind a route table. key: sent as x-api-key; named: sent as Idempotency-Key; context: Lambda's."""
 
     function: ModuleType
     key: str | None
+    named: str | None = None
+    context: Any = None
+
+    def under(self, named: str) -> Gateway:
+        """Return the same, sending an Idempotency-Key."""
+        return replace(self, named=named)
 
     def __call__(
         self, method: str, resource: str, body: Any = None, query: dict[str, str] | None = None, **parameters: Any
@@ -84,6 +109,8 @@ class Gateway:
         parameters: dict[str, Any],
     ) -> Called:
         path = resource.format(**parameters)
+        if self.named is not None:
+            headers = {**headers, "Idempotency-Key": self.named}
         answer = self.function.handler(
             {
                 "httpMethod": method,
@@ -96,6 +123,6 @@ class Gateway:
                 "body": base64.b64encode(raw).decode() if raw else None,
                 "isBase64Encoded": bool(raw),
             },
-            None,
+            self.context,
         )
-        return Called(answer["statusCode"], answer["headers"], json.loads(answer["body"]))
+        return Called(answer["statusCode"], answer["headers"], answer["body"])

@@ -19,12 +19,15 @@ from batchwork.adapters.clock import SystemClock
 from batchwork.adapters.dynamodb.agents import DynamoAgents
 from batchwork.adapters.dynamodb.batches import DynamoBatches
 from batchwork.adapters.dynamodb.identities import DynamoIdentities
+from batchwork.adapters.dynamodb.sequences import DynamoSequences
+from batchwork.adapters.dynamodb.usage import DynamoUsage
 from batchwork.adapters.packing import Packer
 from batchwork.adapters.s3 import S3Blobs
 from batchwork.domain.batch import Batch, BatchRef, Tally
 from batchwork.domain.chunk import Unit
 from batchwork.domain.item import ItemError, Result
 from batchwork.domain.lease import Lease
+from batchwork.domain.usage import month_of
 from batchwork.use_cases.agents import Agents, Draft
 from batchwork.use_cases.keys import Keys, Workspaces
 
@@ -67,9 +70,12 @@ class MessagesApi:
 
     def __post_init__(self) -> None:
         identities, clock = DynamoIdentities(self.table), SystemClock()
-        self._workspaces, self._keys = Workspaces(identities, clock), Keys(identities, clock)
+        self._workspaces, self._keys = (
+            Workspaces(identities, clock, DynamoSequences(self.table)),
+            Keys(identities, clock),
+        )
         packer = Packer(lambda: S3Blobs(self.bucket))
-        self._agents = Agents(DynamoAgents(self.table, packer), clock, lambda: str(uuid4()))
+        self.agents = Agents(DynamoAgents(self.table, packer), clock, lambda: str(uuid4()))
         self.batches = DynamoBatches(self.table, packer, timedelta(days=30))
         self.workspace = self.a_workspace()
         self.key = self.a_key()
@@ -78,14 +84,25 @@ class MessagesApi:
     def a_workspace(self) -> str:
         return self._workspaces.create("Acme", "pro").id
 
+    def change(self, **terms: int) -> None:
+        """Set terms of the workspace otherwise; before its first request, since functions remember it."""
+        self._workspaces.change(self.workspace, terms)
+
+    def used(self) -> int:
+        """Return the workspace's units of this month, which its ledger adds up to."""
+        usage, month = DynamoUsage(self.table), month_of(datetime.now(UTC))
+        used = usage.used(self.workspace, month)
+        assert used == sum(charge.units for charge in usage.charges(self.workspace, month))
+        return used
+
     def a_key(self, workspace: str | None = None, scopes: Sequence[str] = ("*",)) -> str:
         return self._keys.create(workspace or self.workspace, "test", scopes)[1]
 
     def an_agent(self, workspace: str | None = None, *, published: bool = True) -> str:
         workspace = workspace or self.workspace
-        agent, version = self._agents.create(workspace, Draft(name="Shop assistant"))
+        agent, version = self.agents.create(workspace, Draft(name="Shop assistant"))
         if published:
-            self._agents.publish(workspace, agent.id, version.id)
+            self.agents.publish(workspace, agent.id, version.id)
         return agent.id
 
     def call(
@@ -97,8 +114,12 @@ class MessagesApi:
         query: dict[str, str] | None = None,
         key: str | None = None,
         headers: dict[str, str] | None = None,
+        context: Any = None,
     ) -> Answer:
-        """body: JSON, or text as it is. key: an API key, the workspace's own by default, none when empty."""
+        """body: JSON, or text as it is. key: an API key, the workspace's own by default, none when empty.
+
+        context: Lambda's.
+        """
         resource, parameters = self._resource(path)
         name = ROUTES[method, resource]
         if name not in self.functions:
@@ -122,7 +143,7 @@ class MessagesApi:
             "body": body if isinstance(body, str) or body is None else json.dumps(body),
             "isBase64Encoded": False,
         }
-        answer = self.functions[name].handler(json.loads(json.dumps(event)), None)
+        answer = self.functions[name].handler(json.loads(json.dumps(event)), context)
         return Answer(answer["statusCode"], json.loads(answer["body"]), answer["headers"])
 
     @staticmethod

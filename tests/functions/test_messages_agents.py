@@ -170,7 +170,6 @@ def test_an_id_that_names_nothing_is_not_found(call: Gateway, wrong: str) -> Non
         ({"suggested_questions": ["x" * 201]}, "suggested_questions.0"),
         ({"attachment_ids": ["not-a-uuid"]}, "attachment_ids.0"),
         ({"unified_tools": ["search"]}, "unified_tools.0"),
-        ({"unified_tools": [{"weight": float("nan")}]}, "unified_tools"),
         ({"unified_tools": [{"text": "x" * 100_001}]}, "unified_tools"),
         ({"documents": [{"title": "FAQ"}]}, "documents.0.text"),
         ({"documents": [{"title": "FAQ", "text": "x" * 1_000_001}]}, "documents"),
@@ -198,7 +197,16 @@ def test_everything_wrong_is_told_at_once(call: Gateway) -> None:
     assert set(refused.fields) == {"name", "suggested_questions.0", "use_search", "description"}
 
 
-@pytest.mark.parametrize("raw", [b"", b"{", b"[1", b"\xff", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *(b"", b"{", b"[1", b"\xff", b"[" * 100_000),
+        b'{"name": "x", "unified_tools": [{"weight": NaN}]}',
+        b'{"name": "x", "unified_tools": [{"weight": 1e999}]}',
+        b'{"name": "x", "ignored": -Infinity}',
+    ],
+    ids=["empty", "open", "cut", "bytes", "deep", "nan", "huge", "infinity"],
+)
 def test_a_body_that_is_no_json_is_refused(call: Gateway, raw: bytes) -> None:
     refused = call.send("POST", AGENTS, raw, {"content-type": "application/json"}, None, {})
     assert (refused.status, refused.body["error_code"]) == (400, 10006)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import time
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from botocore.client import BaseClient
-from functions.messages_api import MessagesApi, api  # noqa: F401 -- the fixture
+from functions.gateway import almost_over
+from functions.messages_api import MessagesApi, api, badly, well  # noqa: F401 -- api: the fixture
+
+from batchwork.adapters.dynamodb.usage import DynamoUsage
+from batchwork.adapters.sqs import SqsWorkQueue
+from batchwork.domain.usage import month_of
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 PATH = "/api/v1/batches"
@@ -80,11 +87,10 @@ def test_no_two_requests_of_a_workspace_share_a_chat_id(api: MessagesApi) -> Non
     assert second == first + 2 * 5
 
 
-def test_accepting_a_thousand_takes_five_calls_of_aws(
-    api: MessagesApi,  # noqa: F811 -- the fixture
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    api.submit()
+@pytest.fixture
+def calls(api: MessagesApi, monkeypatch: pytest.MonkeyPatch) -> list[str]:  # noqa: F811 -- the fixture
+    """The calls of AWS from now on; the function has served another workspace before."""
+    api.call("POST", PATH, {}, key=api.a_key(api.a_workspace()))
     calls: list[str] = []
     real = BaseClient._make_api_call  # type: ignore[attr-defined] # botocore's one way to AWS; stubs leave it out
 
@@ -93,8 +99,42 @@ def test_accepting_a_thousand_takes_five_calls_of_aws(
         return real(client, operation, arguments)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", counted)
+    return calls
+
+
+def test_accepting_a_thousand_takes_six_calls_of_aws_and_five_in_a_burst(
+    api: MessagesApi,  # noqa: F811 -- the fixture
+    calls: list[str],
+) -> None:
+    limit, agents, integers = "UpdateItem", "BatchGetItem", "UpdateItem"
+    rest = ["BatchWriteItem", "TransactWriteItems", "SendMessageBatch"]
     api.submit(1000)
-    assert calls == ["BatchGetItem", "UpdateItem", "BatchWriteItem", "PutItem", "SendMessageBatch"]
+    assert calls == ["BatchGetItem", limit, agents, integers, *rest], "with one call for the API key"
+    calls.clear()
+    for _ in range(3):
+        api.submit(1000)
+    assert calls == [limit, agents, *rest] * 3
+    calls.clear()
+    api.submit(1000)
+    assert calls == [limit, agents, integers, *rest]
+
+
+def test_an_idempotency_key_takes_two_calls_more_and_its_replay_two_in_all(
+    api: MessagesApi,  # noqa: F811 -- the fixture
+    calls: list[str],
+) -> None:
+    body, headers = a_body(api), {"Idempotency-Key": "order-1"}
+    api.call("POST", PATH, body)
+    calls.clear()
+    api.call("POST", PATH, body, headers=headers)
+    claim, keep = "PutItem", "UpdateItem"
+    assert calls == [
+        *("UpdateItem", claim, "BatchGetItem", "BatchWriteItem", "TransactWriteItems", "SendMessageBatch"),
+        keep,
+    ]
+    calls.clear()
+    assert api.call("POST", PATH, body, headers=headers).headers["Idempotency-Replayed"] == "true"
+    assert calls == ["UpdateItem", claim]
 
 
 def test_agents_that_are_unknown_unpublished_or_anothers_refuse_the_whole_batch(api: MessagesApi) -> None:  # noqa: F811
@@ -180,3 +220,117 @@ def test_without_a_key_with_a_wrong_one_and_without_the_scope_it_is_403(api: Mes
 def test_a_bearer_token_is_as_good_as_an_api_key_header(api: MessagesApi) -> None:  # noqa: F811 -- the fixture
     headers = {"Authorization": f"Bearer {api.key}"}
     assert api.call("POST", PATH, a_body(api), key="", headers=headers).status == 202
+
+
+# ── Metering: a unit an item, reserved as the batch is accepted (spec lookups 2.3) ──
+
+
+def test_a_batch_of_n_is_n_units_and_its_id_is_that_of_its_charge(api: MessagesApi) -> None:  # noqa: F811
+    first, second = api.submit(7), api.submit(12)
+    assert api.used() == 19
+    charges = list(DynamoUsage(api.table).charges(api.workspace, month_of(datetime.now(UTC))))
+    assert {(charge.id, charge.units, charge.family) for charge in charges} == {
+        (first["id"], 7, "messages"),
+        (second["id"], 12, "messages"),
+    }
+
+
+def test_what_is_refused_costs_nothing(api: MessagesApi) -> None:  # noqa: F811 -- the fixture
+    refused = [
+        api.call("POST", PATH, a_body(api, requests=[])),
+        api.call("POST", PATH, a_body(api, agent_id=str(uuid4()))),
+        api.call("POST", PATH, a_body(api), key=api.a_key(scopes=["batches:read"])),
+        api.call("POST", PATH, "{"),
+        api.call("POST", PATH, a_body(api), headers={"Idempotency-Key": "k" * 256}),
+        api.call("POST", PATH, a_body(api, padding="x" * 6_000_000)),
+    ]
+    assert [answer.status for answer in refused] == [422, 404, 403, 400, 400, 413]
+    assert api.used() == 0
+
+
+def test_items_that_fail_or_are_cancelled_stay_charged(api: MessagesApi) -> None:  # noqa: F811 -- the fixture
+    batch = api.stored(api.submit(25)["id"])
+    api.work(batch, 0, lambda index: badly(index) if index % 2 else well(index))
+    assert api.call("POST", f"{PATH}/{batch.id}/cancel").status == 202
+    assert api.used() == 25
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "order-1"}], ids=["bare", "keyed"])
+def test_a_batch_beyond_the_quota_is_402_and_leaves_nothing(
+    api: MessagesApi,  # noqa: F811 -- the fixture
+    headers: dict[str, str],
+) -> None:
+    api.change(monthly_quota=10)
+    kept = api.submit(7)
+    api.queued()
+    requests = [{"custom_id": f"req-{number}", "message": "m"} for number in range(4)]
+    answer = api.call("POST", PATH, a_body(api, requests=requests), headers=headers)
+    assert (answer.status, answer.body) == (
+        402,
+        {
+            "data": None,
+            "message": "The monthly quota of 10 units has no room for 4: 7 are used.",
+            "error_code": 10006,
+        },
+    )
+    assert 0 < int(answer.headers["Retry-After"]) <= 31 * 86_400
+    assert [batch["id"] for batch in api.call("GET", PATH).data] == [kept["id"]]
+    assert api.queued() == []
+    assert api.used() == 7
+    smaller = api.call("POST", PATH, a_body(api, requests=requests[:3]), headers=headers)
+    assert smaller.status == 202, "the refusal freed the key, and what fits is taken"
+    assert api.used() == 10
+
+
+def test_a_plan_with_overage_is_counted_and_not_stopped(api: MessagesApi) -> None:  # noqa: F811 -- the fixture
+    api.change(monthly_quota=3, overage=True)
+    api.submit(5)
+    assert api.used() == 5
+
+
+# ── Once: the same request under one Idempotency-Key ──
+
+
+def test_a_retried_submit_never_makes_a_second_batch(api: MessagesApi) -> None:  # noqa: F811 -- the fixture
+    body, headers = a_body(api), {"Idempotency-Key": "order-1"}
+    first, again = (api.call("POST", PATH, body, headers=headers) for _ in range(2))
+    assert (again.status, again.body) == (202, first.body)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert [batch["id"] for batch in api.call("GET", PATH).data] == [first.data["id"]]
+    assert len(api.queued()) == 1
+    assert api.used() == 1
+
+
+def test_a_batch_accepted_by_a_function_that_died_is_found_and_not_made_again(
+    api: MessagesApi,  # noqa: F811 -- the fixture
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Died(BaseException):
+        pass
+
+    def die(*_: Any) -> None:
+        raise Died
+
+    body, headers = a_body(api), {"Idempotency-Key": "order-1"}
+    with monkeypatch.context() as patch:
+        patch.setattr(SqsWorkQueue, "send", die)
+        with pytest.raises(Died):
+            api.call("POST", PATH, body, headers=headers, context=almost_over())
+    time.sleep(0.01)
+    newer, version = api.agents.update(api.workspace, api.agent, {"system_prompt": "Changed meanwhile."})
+    api.agents.publish(api.workspace, newer.id, version.id)
+    again = api.call("POST", PATH, body, headers=headers)
+    assert again.status == 202
+    assert [batch["id"] for batch in api.call("GET", PATH).data] == [again.data["id"]]
+    assert api.stored(again.data["id"]).attributes["version"] == 1
+    assert [message["batch_id"] for message in api.queued()] == [again.data["id"]]
+    assert api.used() == 1
+
+
+def test_a_corrected_request_may_use_the_key_of_a_refused_one(api: MessagesApi) -> None:  # noqa: F811
+    headers = {"Idempotency-Key": "order-1"}
+    assert api.call("POST", PATH, a_body(api, agent_id=str(uuid4())), headers=headers).status == 404
+    assert api.call("POST", PATH, a_body(api), headers=headers).status == 202
+    reused = api.call("POST", PATH, a_body(api, requests=[{"custom_id": "b", "message": "m"}]), headers=headers)
+    assert (reused.status, reused.body["error_code"]) == (422, 10006)
+    assert api.used() == 1

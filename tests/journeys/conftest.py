@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from local.limits import lift
 from local.process import stack_in
 
 HERE = Path(__file__).parent
@@ -25,8 +26,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """What stack.json of a running stack holds: base_url, api_keys, agent_id, unpublished_agent_id, aws, outputs.
 
-    With `directory`, where the stack's own logs are.
+    With `directory`, where the stack's own logs are. Its keys may call more often than their plans say: the journeys
+    that are about limits make workspaces of their own.
     """
     directory = tmp_path_factory.mktemp("stack")
     with stack_in(directory) as running:
+        lift(running)
         yield {**running, "directory": str(directory)}

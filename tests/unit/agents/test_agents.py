@@ -8,6 +8,7 @@ from itertools import count
 from uuid import uuid4
 
 import pytest
+from errands import Work
 from fakes.agents import FakeAgents
 from fakes.clock import FakeClock
 from fakes.files import FakeFiles
@@ -55,6 +56,35 @@ def test_a_new_agent_has_one_version_that_is_a_draft(agents: Agents) -> None:
     assert version.provider.type == "knowledge"
     assert agents.published("acme") == []
     assert agents.all("acme") == [agent]
+
+
+def test_an_agent_made_under_a_ticket_has_its_id_and_its_time(agents: Agents) -> None:
+    work = Work()
+    agent, version = agents.create("acme", Draft(name="Support"), work.try_().ticket)
+    assert (agent.id, agent.created_at, version.created_at) == (work.id, work.at, work.at)
+
+
+def test_an_agent_made_again_is_the_one_that_was_made(agents: Agents) -> None:
+    work = Work()
+    made = agents.create("acme", Draft(name="Support"), work.try_().ticket)
+    assert agents.create("acme", Draft(name="Support"), work.try_().ticket) == made
+    assert agents.all("acme") == [made[0]]
+    assert agents.versions("acme", made[0].id)[1] == [made[1]]
+
+
+def test_an_agent_made_again_is_returned_as_it_is_by_now(agents: Agents) -> None:
+    work = Work()
+    agent, _ = agents.create("acme", Draft(name="Support"), work.try_().ticket)
+    changed = agents.update("acme", agent.id, {"name": "Help"})
+    assert agents.create("acme", Draft(name="Support"), work.try_().ticket) == changed
+
+
+def test_the_same_ticket_in_another_workspace_makes_another_agent(agents: Agents) -> None:
+    ticket = Work().try_().ticket
+    _, one = agents.create("acme", Draft(name="Support"), ticket)
+    _, two = agents.create("other", Draft(name="Support"), ticket)
+    assert one.id != two.id
+    assert len(agents.all("acme")) == len(agents.all("other")) == 1
 
 
 def test_an_update_makes_a_draft_of_what_was_and_what_is_given(agents: Agents, clock: FakeClock) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import io
 import zipfile
 from datetime import timedelta
-from itertools import count
 
 import pytest
-from fakes.clock import FakeClock
+from errands import Work, an_errand
 from fakes.files import FakeFiles
 
+from batchwork.domain.chat import StoredFile
 from batchwork.domain.errors import InvalidRequest
 from batchwork.processors.messages.attachments import FILE_LIMIT
-from batchwork.use_cases.files import DOCX, Files
+from batchwork.use_cases.files import DOCX, Announced, Files, Upload
 
 PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
 
@@ -32,12 +32,19 @@ def store() -> FakeFiles:
 
 @pytest.fixture
 def files(store: FakeFiles) -> Files:
-    ids = count(1)
-    return Files(store, FakeClock(), lambda: f"00000000-0000-4000-8000-{next(ids):012d}")
+    return Files(store)
+
+
+def stored(files: Files, upload: Upload) -> StoredFile:
+    return files.store("acme", upload, "chat", an_errand().ticket)
+
+
+def announced(files: Files, name: str, declared: str) -> Announced:
+    return files.announce("acme", Upload.announced(name, declared), "chat", an_errand().ticket)
 
 
 def test_a_file_is_stored_as_it_came(files: Files, store: FakeFiles) -> None:
-    file = files.upload("acme", "Größen.txt", "text/plain", b"S, M, L", "chat")
+    file = stored(files, Upload.received("Größen.txt", "text/plain", b"S, M, L"))
     assert (file.name, file.content_type, file.size, file.scope) == ("Größen.txt", "text/plain", 7, "chat")
     assert store.get("acme", file.id) == file
     assert store.content(file, 100) == b"S, M, L"
@@ -58,7 +65,7 @@ def test_a_file_is_stored_as_it_came(files: Files, store: FakeFiles) -> None:
     ],
 )
 def test_supported_kinds_are_taken(files: Files, name: str, declared: str, content: bytes, content_type: str) -> None:
-    assert files.upload("acme", name, declared, content, "chat").content_type == content_type
+    assert stored(files, Upload.received(name, declared, content)).content_type == content_type
 
 
 @pytest.mark.parametrize(
@@ -76,35 +83,49 @@ def test_supported_kinds_are_taken(files: Files, name: str, declared: str, conte
         ("a.zip", "application/zip", an_archive(), "unsupported_type"),
     ],
 )
-def test_what_is_empty_unsupported_or_a_lie_is_refused(
-    files: Files, name: str, declared: str, content: bytes, kind: str
-) -> None:
+def test_what_is_empty_unsupported_or_a_lie_is_refused(name: str, declared: str, content: bytes, kind: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        files.upload("acme", name, declared, content, "chat")
+        Upload.received(name, declared, content)
     (problem,) = refused.value.problems
     assert (problem.place, problem.kind, problem.structural) == ("file", kind, False)
 
 
 def test_a_large_file_is_announced_and_then_uploaded(files: Files, store: FakeFiles) -> None:
-    announced = files.announce("acme", "catalogue.pdf", "application/pdf", "chat")
-    assert announced.fields["limit"] == FILE_LIMIT
-    assert 0 < announced.fields["seconds"] <= timedelta(hours=1).total_seconds()
-    assert store.get("acme", announced.file.id) == announced.file
-    assert announced.file.size is None
-    store.upload(announced.fields, PDF)
-    assert store.content(announced.file, 1000) == PDF
+    large = announced(files, "catalogue.pdf", "application/pdf")
+    assert large.fields["limit"] == FILE_LIMIT
+    assert 0 < large.fields["seconds"] <= timedelta(hours=1).total_seconds()
+    assert store.get("acme", large.file.id) == large.file
+    assert large.file.size is None
+    store.upload(large.fields, PDF)
+    assert store.content(large.file, 1000) == PDF
 
 
-def test_a_large_file_of_an_unsupported_type_is_refused(files: Files) -> None:
+def test_a_file_brought_again_is_the_same_file(files: Files, store: FakeFiles) -> None:
+    work, upload = Work(), Upload.received("a.txt", "text/plain", b"text")
+    file = files.store("acme", upload, "chat", work.try_().ticket)
+    assert (file.id, file.created_at) == (work.id, work.at)
+    assert files.store("acme", upload, "chat", work.try_().ticket) == file
+    assert store.get("acme", work.id) == file
+
+
+def test_a_file_announced_again_is_the_same_file_even_once_it_is_there(files: Files, store: FakeFiles) -> None:
+    work, upload = Work(), Upload.announced("catalogue.pdf", "application/pdf")
+    first = files.announce("acme", upload, "chat", work.try_().ticket)
+    store.upload(first.fields, PDF)
+    again = files.announce("acme", upload, "chat", work.try_().ticket)
+    assert again.file == first.file
+    assert store.content(again.file, 1000) == PDF
+
+
+def test_a_large_file_of_an_unsupported_type_is_refused() -> None:
     with pytest.raises(InvalidRequest) as refused:
-        files.announce("acme", "film.mp4", "video/mp4", "chat")
+        Upload.announced("film.mp4", "video/mp4")
     assert [problem.place for problem in refused.value.problems] == ["content_type"]
 
 
 def test_an_announced_files_name_is_cleaned_like_an_uploaded_ones(files: Files) -> None:
-    announced = files.announce("acme", "../a\r\nb\\c\u202e.txt", "text/plain", "chat")
-    assert announced.file.name == "c.txt"
-    assert files.announce("acme", "/", "text/plain", "chat").file.name == "file"
+    assert announced(files, "../a\r\nb\\c\u202e.txt", "text/plain").file.name == "c.txt"
+    assert announced(files, "/", "text/plain").file.name == "file"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +133,7 @@ def test_an_announced_files_name_is_cleaned_like_an_uploaded_ones(files: Files) 
 )
 def test_a_content_type_that_is_none_is_refused(files: Files, declared: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        files.announce("acme", "a.txt", declared, "chat")
+        Upload.announced("a.txt", declared)
     assert [problem.kind for problem in refused.value.problems] == ["media_type"]
-    kept = files.announce("acme", "a.txt", "text/plain; charset=utf-8\r\nX-Evil: 1", "chat").file.content_type
+    kept = announced(files, "a.txt", "text/plain; charset=utf-8\r\nX-Evil: 1").file.content_type
     assert kept == "text/plain; charset=utf-8X-Evil: 1"

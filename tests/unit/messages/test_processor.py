@@ -17,7 +17,7 @@ from batchwork.domain.batch import Batch
 from batchwork.domain.chat import Chat, StoredFile, Turn
 from batchwork.domain.errors import EngineFailed, UnreadableDocument
 from batchwork.domain.item import Failure, Item, Json, Result, Success
-from batchwork.ports import Reply
+from batchwork.ports.messages import Reply
 from batchwork.processors.messages.attachments import TEXT_LIMIT
 from batchwork.processors.messages.conversation import ANSWER_LIMIT, HISTORY_LIMIT, Conversation
 from batchwork.processors.messages.processor import MessagesProcessor

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from batchwork.ports import Reply
+from batchwork.ports.messages import Reply
 from batchwork.processors.messages.usage import usage_of
 
 

@@ -114,6 +114,21 @@ def test_every_field_of_a_request_is_kept_and_its_uuids_in_canonical_form() -> N
     assert read(a_body(agent_id=AGENT.upper())).agent_id == AGENT
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999"])
+@pytest.mark.parametrize("field", ["history_id", "agent_id"])
+def test_numbers_that_json_has_not_are_no_json(number: str, field: str) -> None:
+    text = json.dumps(with_request(**{field: "THERE"})).replace('"THERE"', number)
+    with pytest.raises(MalformedBody):
+        read(text.encode())
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_numbers_that_json_has_not_are_no_json_in_fields_that_are_ignored_either(number: str) -> None:
+    with pytest.raises(MalformedBody):
+        read(json.dumps(with_request(colour="THERE")).replace('"THERE"', number).encode())
+    assert read(with_request(message=f"Is {number} a number?")).bodies[0]["message"] == f"Is {number} a number?"
+
+
 def test_a_thousand_requests_are_taken() -> None:
     requests = [{"custom_id": f"req-{number}", "message": "m"} for number in range(1000)]
     assert len(read(a_body(requests=requests)).bodies) == 1000
@@ -304,7 +319,7 @@ def test_every_agent_and_its_places_are_known() -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )

@@ -8,7 +8,7 @@ from factories import AT
 
 from batchwork.adapters import aws
 from batchwork.domain.agent import AgentVersion, Document, ProviderChoice
-from batchwork.ports import Prompt
+from batchwork.ports.messages import Prompt
 
 MakePrompt = Callable[..., Prompt]
 

@@ -12,7 +12,7 @@ from batchwork.adapters import aws
 from batchwork.adapters.providers.bedrock import Bedrock, client_for
 from batchwork.domain.agent import ProviderChoice
 from batchwork.domain.errors import ProviderFailed
-from batchwork.ports import Prompt, Reply
+from batchwork.ports.messages import Prompt, Reply
 
 MODEL = "eu.anthropic.claude-sonnet-4-20250514-v1:0"
 TIMEOUT = timedelta(seconds=60)

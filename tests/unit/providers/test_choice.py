@@ -14,7 +14,8 @@ from fakes.secrets import FakeSecrets
 from batchwork.adapters.providers import providers
 from batchwork.domain.agent import ProviderChoice
 from batchwork.domain.errors import ProviderFailed
-from batchwork.ports import Answer, Egress, Prompt, SecretStore
+from batchwork.ports import Answer, Egress, SecretStore
+from batchwork.ports.messages import Prompt
 
 LAYER = Path(__file__).parents[3] / "layers/core/python"
 SETTINGS = {

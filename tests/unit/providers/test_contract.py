@@ -19,7 +19,8 @@ from batchwork.adapters.providers.lambda_function import LambdaFunction
 from batchwork.adapters.providers.openai import OpenAI
 from batchwork.domain.agent import ProviderChoice
 from batchwork.domain.errors import ProviderFailed
-from batchwork.ports import Answer, Prompt, Provider
+from batchwork.ports import Answer
+from batchwork.ports.messages import Prompt, Provider
 
 
 class Aws:

@@ -11,7 +11,7 @@ import pytest
 from batchwork.adapters.providers.knowledge import NOT_FOUND, Library
 from batchwork.domain.agent import ProviderChoice
 from batchwork.domain.errors import ProviderFailed
-from batchwork.ports import Prompt, Reply
+from batchwork.ports.messages import Prompt, Reply
 
 FAQ = """# Opening hours
 

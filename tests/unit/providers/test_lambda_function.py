@@ -12,10 +12,11 @@ from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 
 from batchwork.adapters import aws
-from batchwork.adapters.providers.lambda_function import LambdaFunction, client_for
+from batchwork.adapters.invocation import client_for
+from batchwork.adapters.providers.lambda_function import LambdaFunction
 from batchwork.domain.agent import ProviderChoice
 from batchwork.domain.errors import ProviderFailed
-from batchwork.ports import Prompt, Reply
+from batchwork.ports.messages import Prompt, Reply
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:answers"
 TIMEOUT = timedelta(seconds=60)

@@ -12,7 +12,8 @@ from fakes.secrets import FakeSecrets
 from batchwork.adapters.providers.openai import OpenAI
 from batchwork.domain.agent import ProviderChoice
 from batchwork.domain.errors import ProviderFailed
-from batchwork.ports import Answer, Prompt, Reply
+from batchwork.ports import Answer
+from batchwork.ports.messages import Prompt, Reply
 
 TIMEOUT = timedelta(seconds=60)
 COMPLETION = {

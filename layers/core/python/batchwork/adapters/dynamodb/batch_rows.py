@@ -6,15 +6,18 @@ filter can match it ("0"), since filters cannot compare two attributes. Results 
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
 from batchwork.adapters.dynamodb import keys
 from batchwork.adapters.dynamodb.attributes import millis, row, time_of, unrow
+from batchwork.adapters.packing import Packer
 from batchwork.domain.batch import Batch, BatchStatus, StopCause, WebhookTarget
 from batchwork.domain.chunk import Cut
-from batchwork.domain.item import Deferral, ItemError, Result
-from batchwork.domain.lease import Lease, UnitState
+from batchwork.domain.item import Deferral, Item, ItemError, Result
+from batchwork.domain.lease import ChunkState, Lease, UnitState
 
 KIND = "batch"
 OPEN = (BatchStatus.IN_PROGRESS, BatchStatus.CANCELLING)
@@ -125,3 +128,32 @@ def unit_of(r: dict[str, Any], packed: list[Any] | None) -> UnitState:
     results, deferred = unpacked_unit(packed) if packed else ((), ())
     lease = Lease(r["token"], time_of(r["until"]), r["attempt"]) if "token" in r else None
     return UnitState(number=r["unit"], lease=lease, settled=r.get("settled", False), results=results, deferred=deferred)
+
+
+def input_rows(batch: Batch, items: Sequence[Item], packer: Packer, expires: int) -> list[dict[str, Any]]:
+    """Return the rows of a batch's inputs in wire form, one a chunk; large ones are spilled now."""
+    rows = []
+    for chunk in range(batch.cut.chunks):
+        part = batch.cut.items_of(chunk)
+        bodies = [item.body for item in items[part.start : part.stop]]
+        packed = packer.write(bodies, f"batches/{batch.workspace_id}/{batch.id}/inputs/{chunk}")
+        pk = keys.chunk(batch.workspace_id, batch.id, chunk)
+        rows.append({**keys.key(pk, keys.INPUT), **row({**packed, "expires_at": expires})})
+    return rows
+
+
+def chunk_of(batch: Batch, chunk: int, rows: Iterable[dict[str, Any]], packer: Packer) -> ChunkState:
+    """Return a chunk from the values of its rows; without items when its inputs cannot be read."""
+    start = batch.cut.items_of(chunk).start
+    items: tuple[Item, ...] = ()
+    units: dict[int, UnitState] = {}
+    for r in rows:
+        if r["sk"] == keys.INPUT:
+            try:
+                bodies = packer.read(r)
+            except (KeyError, ValueError, zlib.error):
+                continue
+            items = tuple(Item(index, body) for index, body in enumerate(bodies, start))
+        else:
+            units[r["unit"]] = unit_of(r, packer.read(r) if "packed" in r or "spilled" in r else None)
+    return ChunkState(batch.cut, chunk, items, units)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,20 +14,32 @@ from batchwork.adapters.dynamodb.attributes import millis, row, unrow, wire
 from batchwork.adapters.dynamodb.batch_rows import (
     OPEN,
     batch_of,
+    chunk_of,
     expires_at,
     header_row,
+    input_rows,
     list_pk,
     packed_unit,
-    unit_of,
 )
-from batchwork.adapters.dynamodb.calls import condition_failed, get_all, in_transaction, put_all, query_all, row_before
+from batchwork.adapters.dynamodb.calls import (
+    condition_failed,
+    get_all,
+    in_transaction,
+    put_all,
+    query_all,
+    reasons,
+    row_before,
+    transact,
+)
 from batchwork.adapters.dynamodb.deliveries import delivery_row
+from batchwork.adapters.dynamodb.usage import charging, over_quota
 from batchwork.adapters.packing import Packer
 from batchwork.domain.batch import Batch, BatchRef, BatchStatus, StopCause, Tally
 from batchwork.domain.chunk import Unit
 from batchwork.domain.errors import AlreadyCounted
 from batchwork.domain.item import Deferral, Item, Result
-from batchwork.domain.lease import ChunkState, Lease, UnitState
+from batchwork.domain.lease import ChunkState, Lease
+from batchwork.domain.usage import Charge
 from batchwork.domain.webhook import Delivery
 from batchwork.ports import Page
 
@@ -52,18 +63,25 @@ class DynamoBatches:
         self._retention = retention
         self._dynamodb: DynamoDBClient = dynamodb or aws.client("dynamodb")
 
-    def create(self, batch: Batch, items: Sequence[Item], check_at: datetime) -> None:
-        """Store the inputs, then the header."""
+    def create(self, batch: Batch, items: Sequence[Item], check_at: datetime, charge: Charge) -> bool:
+        """Store the inputs, then the header with its charge. Race closed: two tries of one piece of work."""
         expires = expires_at(batch, self._retention)
-        rows = []
-        for chunk in range(batch.cut.chunks):
-            part = batch.cut.items_of(chunk)
-            bodies = [item.body for item in items[part.start : part.stop]]
-            packed = self._packer.write(bodies, f"batches/{batch.workspace_id}/{batch.id}/inputs/{chunk}")
-            pk = keys.chunk(batch.workspace_id, batch.id, chunk)
-            rows.append({**keys.key(pk, keys.INPUT), **row({**packed, "expires_at": expires})})
-        put_all(self._dynamodb, self._table, rows)
-        self._dynamodb.put_item(TableName=self._table, Item=header_row(batch, millis(check_at), expires))
+        put_all(self._dynamodb, self._table, input_rows(batch, items, self._packer, expires))
+        header = {
+            "TableName": self._table,
+            "Item": header_row(batch, millis(check_at), expires),
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+        try:
+            transact(self._dynamodb, [{"Put": header}, *charging(self._table, charge)])
+        except ClientError as exc:
+            stored = reasons(exc)[:1]
+            if stored and stored[0].refused:
+                return False
+            if (refusal := over_quota(exc, charge)) is not None:
+                raise refusal from exc
+            raise
+        return True
 
     def get(self, ref: BatchRef) -> Batch | None:
         """Return the header, strongly consistent."""
@@ -102,21 +120,7 @@ class DynamoBatches:
             ExpressionAttributeValues={":pk": wire(keys.chunk(batch.workspace_id, batch.id, chunk))},
             ConsistentRead=True,
         )
-        start = batch.cut.items_of(chunk).start
-        items: tuple[Item, ...] = ()
-        units: dict[int, UnitState] = {}
-        for wired in rows:
-            r = unrow(wired)
-            if r["sk"] == keys.INPUT:
-                try:
-                    bodies = self._packer.read(r)
-                except (KeyError, ValueError, zlib.error):
-                    continue
-                items = tuple(Item(index, body) for index, body in enumerate(bodies, start))
-            else:
-                packed = self._packer.read(r) if "packed" in r or "spilled" in r else None
-                units[r["unit"]] = unit_of(r, packed)
-        return ChunkState(batch.cut, chunk, items, units)
+        return chunk_of(batch, chunk, map(unrow, rows), self._packer)
 
     def lease(self, batch: Batch, unit: Unit, lease: Lease, now: datetime) -> bool:
         """Take a free unit. Races closed: two workers, worker and canceller; own retry of a lost answer counts.
@@ -267,9 +271,7 @@ class DynamoBatches:
                     "Item": delivery_row(delivery, expires_at(batch, self._retention)),
                     "ConditionExpression": "attribute_not_exists(pk)",
                 }
-                self._dynamodb.transact_write_items(
-                    TransactItems=[{"Update": close}, {"Put": put}]  # type: ignore[typeddict-item] # plain dicts
-                )
+                transact(self._dynamodb, [{"Update": close}, {"Put": put}])
         except ClientError as exc:
             if condition_failed(exc):
                 return False

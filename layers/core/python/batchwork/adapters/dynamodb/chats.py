@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from batchwork.adapters import aws
 from batchwork.adapters.dynamodb import keys
 from batchwork.adapters.dynamodb.attributes import unrow, wire
-from batchwork.adapters.dynamodb.calls import condition_failed, get_all, put_all, query_all
+from batchwork.adapters.dynamodb.calls import condition_failed, get_all, put_all, query_all, row_before
 from batchwork.adapters.dynamodb.chat_rows import chat_of, chat_row, is_chat, turn_of, turn_row
 from batchwork.adapters.packing import Packer
 from batchwork.domain.chat import Chat, Turn
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 _EXISTS = "attribute_exists(pk)"  # a rename never makes a chat
+_NEW = "attribute_not_exists(pk)"  # closes try against try: a chat that was renamed or continued is not begun anew
 
 
 class DynamoChats:
@@ -30,9 +31,20 @@ class DynamoChats:
         self._packer = packer
         self._dynamodb: DynamoDBClient = dynamodb or aws.client("dynamodb")
 
-    def create(self, chat: Chat) -> None:
-        """Store a new chat without turns."""
-        self._dynamodb.put_item(TableName=self._table, Item=chat_row(chat, None, self._packer))
+    def create(self, chat: Chat) -> Chat:
+        """Store a new chat without turns and return it, or the one that is there already."""
+        try:
+            self._dynamodb.put_item(
+                TableName=self._table,
+                Item=chat_row(chat, None, self._packer),
+                ConditionExpression=_NEW,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as exc:
+            if condition_failed(exc):
+                return chat_of(chat.workspace_id, row_before(exc), self._packer)
+            raise
+        return chat
 
     def add(self, started: Sequence[tuple[Chat, Turn]], continued: Sequence[tuple[str, Turn]]) -> None:
         """Store new chats with their first turn, and further turns of existing ones; the same again adds nothing."""
@@ -86,11 +98,18 @@ class DynamoChats:
         chats = (chat_of(workspace_id, each, self._packer) for each in rows)
         return Page(sorted(chats, key=lambda chat: chat.id, reverse=True), len(ids))
 
-    def turns(self, workspace_id: str, chat_id: int) -> list[Turn]:
-        """Return a chat's turns by their ids, strongly consistent.
+    def turn(self, workspace_id: str, chat_id: int, turn_id: int) -> Turn | None:
+        """Return a turn, strongly consistent: of a row of its own, or of its chat's."""
+        wanted = [keys.turn(workspace_id, chat_id, turn_id), keys.chat(workspace_id, chat_id)]
+        rows = get_all(self._dynamodb, self._table, wanted, consistent=True)
+        turns = (turn_of(unrow(each), self._packer) for each in rows)
+        return next((turn for turn in turns if turn is not None and turn.id == turn_id), None)
 
-        Sorted here: the turn in the chat's own row is not the oldest one where a batch that was submitted earlier,
-        and so has the lower ids, continued the chat later.
+    def turns(self, workspace_id: str, chat_id: int) -> list[Turn]:
+        """Return a chat's turns, oldest first, strongly consistent.
+
+        Sorted here, by time: the ids of batches come from blocks (use_cases.integers), and a batch that was submitted
+        earlier may continue a chat later.
         """
         at = keys.chat(workspace_id, chat_id)
         rows = query_all(
@@ -101,7 +120,7 @@ class DynamoChats:
             ConsistentRead=True,
         )
         turns = (turn_of(unrow(each), self._packer) for each in rows)
-        return sorted((turn for turn in turns if turn is not None), key=lambda turn: turn.id)
+        return sorted((turn for turn in turns if turn is not None), key=lambda turn: (turn.created_at, turn.id))
 
     def _ids(self, workspace_id: str, shard: int) -> list[int]:
         rows = query_all(

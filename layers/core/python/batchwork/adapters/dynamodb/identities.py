@@ -81,17 +81,21 @@ def workspace_row(workspace: Workspace) -> dict[str, Any]:
         "plan": workspace.plan,
         "status": str(workspace.status),
         "created_at": workspace.created_at,
+        "changes": dict(workspace.changes),
+        "number": workspace.number,
     }
 
 
 def workspace_of(values: dict[str, Any]) -> Workspace:
-    """Return the workspace of a row."""
+    """Return the workspace of a row; one of version 0.1 has neither changes nor a number."""
     return Workspace(
         id=values["workspace_id"],
         name=values["name"],
         plan=values["plan"],
         status=WorkspaceStatus(values["status"]),
         created_at=time_of(values["created_at"]),
+        changes=values.get("changes", {}),
+        number=values.get("number", 0),
     )
 
 

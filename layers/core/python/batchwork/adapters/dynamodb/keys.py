@@ -36,8 +36,53 @@ def api_key(workspace_id: str, key_id: str) -> Key:
     return key(f"WS#{workspace_id}", f"KEY#{key_id}")
 
 
+def requests_of(workspace_id: str, key_id: str, day: str) -> Key:
+    """Return the key of an API key's request counts of a day, such as ``2026-11-22``."""
+    return key(f"RATE#{workspace_id}#{key_id}", f"DAY#{day}")
+
+
+def usage(workspace_id: str, month: str) -> Key:
+    """Return the key of a workspace's units of a month, such as ``2026-11``."""
+    return key(f"USAGE#{workspace_id}", f"MONTH#{month}")
+
+
+def charge(workspace_id: str, month: str, charge_id: str) -> Key:
+    """Return the key of an entry of the usage ledger: a month's entries are one partition."""
+    return key(f"LEDGER#{workspace_id}#{month}", f"CHARGE#{charge_id}")
+
+
+def claim(workspace_id: str, name: str) -> Key:
+    """Return the key of a hold on an Idempotency-Key."""
+    return key(f"CLAIM#{workspace_id}#{name}", "CLAIM")
+
+
+def lookup(workspace_id: str, endpoint: str) -> Key:
+    """Return the key of what a workspace's lookups of an endpoint do."""
+    return key(f"WS#{workspace_id}", f"LOOKUP#{endpoint}")
+
+
+def dataset(workspace_id: str, name: str) -> Key:
+    """Return the key of a dataset: which of its versions is read."""
+    return key(f"WS#{workspace_id}", f"DATASET#{name}")
+
+
+#: A partition gives 3,000 read units a second (AWS limit); the rows of a dataset are spread over sixteen.
+DATASET_SHARDS = 16
+
+
+def dataset_shard(workspace_id: str, name: str, version: int, shard: int) -> str:
+    """Return the pk of a shard of a version of a dataset."""
+    return f"DATA#{workspace_id}#{name}#{version}#{shard}"
+
+
+def dataset_row(workspace_id: str, name: str, version: int, row_key: str) -> Key:
+    """Return the key of a row of a dataset."""
+    shard = crc32(row_key.encode("utf-8", "surrogatepass")) % DATASET_SHARDS
+    return key(dataset_shard(workspace_id, name, version, shard), f"ROW#{row_key}")
+
+
 def sequence(workspace_id: str) -> Key:
-    """Return the key of a workspace's integer sequence."""
+    """Return the key of a workspace's integer sequence; that of the empty workspace numbers the workspaces."""
     return key(f"SEQ#{workspace_id}", "SEQUENCE")
 
 

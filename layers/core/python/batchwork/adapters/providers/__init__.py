@@ -7,7 +7,8 @@ from functools import cache
 
 from batchwork.domain.agent import ProviderChoice
 from batchwork.domain.errors import ProviderFailed
-from batchwork.ports import Clock, Egress, Provider, Providers, SecretStore
+from batchwork.ports import Clock, Egress, SecretStore
+from batchwork.ports.messages import Provider, Providers
 
 
 def open_providers(clock: Clock, *, allow_loopback: bool) -> Providers:

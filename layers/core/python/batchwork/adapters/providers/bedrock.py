@@ -14,7 +14,7 @@ from batchwork.adapters.providers.prompting import dialogue, system_text
 from batchwork.domain.agent import ProviderChoice
 from batchwork.domain.item import Json
 from batchwork.domain.recent import Recent
-from batchwork.ports import Prompt, Reply
+from batchwork.ports.messages import Prompt, Reply
 
 if TYPE_CHECKING:
     from types_boto3_bedrock_runtime import BedrockRuntimeClient

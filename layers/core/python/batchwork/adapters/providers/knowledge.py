@@ -15,7 +15,7 @@ from batchwork.adapters.providers.failures import failed
 from batchwork.adapters.providers.passages import Passage, passages_of, searchable, terms_of, words_in
 from batchwork.domain.agent import Document, ProviderChoice
 from batchwork.domain.recent import Recent
-from batchwork.ports import Prompt, Reply
+from batchwork.ports.messages import Prompt, Reply
 
 MODEL = "knowledge"
 NOT_FOUND = "I could not find an answer to that in my documents."

@@ -8,27 +8,20 @@ tool_calls?: [{model, prompt_tokens, completion_tokens}]}.
 from __future__ import annotations
 
 import json
-import math
-import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from batchwork.adapters import aws
+from batchwork.adapters.invocation import client_for, ended_badly
 from batchwork.adapters.providers.failures import PASSING, failed, failed_aws
 from batchwork.adapters.providers.prompting import given_documents
 from batchwork.domain.agent import ProviderChoice
 from batchwork.domain.item import Json
-from batchwork.domain.recent import Recent
-from batchwork.ports import Prompt, Reply
+from batchwork.ports.messages import Prompt, Reply
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
-
-_clients: Recent[int, LambdaClient] = Recent(8)
-#: A class name may be shown; what the function says beside it may be anything.
-_NAME = re.compile(r"[A-Za-z_.]{1,80}")
 
 
 class LambdaFunction:
@@ -93,28 +86,7 @@ def _tool_call(call: Any) -> Json:
 
 def _function_failed(content: bytes) -> Exception:
     """Return the error of a function that raised or timed out."""
-    try:
-        told = json.loads(content)
-        kind, text = str(told.get("errorType", "")), str(told.get("errorMessage", ""))
-    except (ValueError, AttributeError, RecursionError):
-        kind, text = "", ""
-    # Lambda reports its timeout as Sandbox.Timedout since 2024, before that only in the message
-    timed_out = kind == "Sandbox.Timedout" or "Task timed out" in text
-    shown = f" ({kind})" if _NAME.fullmatch(kind) else ""
-    return failed(f"The agent's Lambda function failed{shown}", retryable=timed_out or kind in PASSING)
-
-
-def client_for(timeout: timedelta) -> LambdaClient:
-    """Return a client that waits for an answer as long as the timeout, in whole seconds, and tries once.
-
-    A second try by the client would run the function twice under one token.
-    """
-    seconds = max(1, math.ceil(timeout.total_seconds()))
-
-    def make() -> LambdaClient:
-        client: LambdaClient = aws.client(
-            "lambda", read_timeout=seconds, retries={"mode": "standard", "total_max_attempts": 1}
-        )
-        return client
-
-    return _clients.get(seconds, make)
+    ended = ended_badly(content)
+    shown = f" ({ended.kind})" if ended.kind else ""
+    retryable = ended.timed_out or ended.kind in PASSING
+    return failed(f"The agent's Lambda function failed{shown}", retryable=retryable)

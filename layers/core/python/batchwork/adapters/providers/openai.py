@@ -13,7 +13,8 @@ from batchwork.adapters.providers.prompting import dialogue, system_text
 from batchwork.domain.agent import ProviderChoice
 from batchwork.domain.errors import EgressRefused
 from batchwork.domain.item import Json
-from batchwork.ports import Answer, Egress, Prompt, Reply, SecretStore
+from batchwork.ports import Answer, Egress, SecretStore
+from batchwork.ports.messages import Prompt, Reply
 
 #: Bytes of an answer that are read.
 ANSWER_LIMIT = 4 * 1024 * 1024

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from batchwork.ports import Prompt
+from batchwork.ports.messages import Prompt
 
 #: Characters of the agent's own documents that a model is given at the most, about 50,000 tokens.
 DOCUMENTS_LIMIT = 200_000

@@ -74,7 +74,7 @@ def _short_enough(documents: Sequence[_Document]) -> Sequence[_Document]:
 
 
 def _small_enough(tools: list[Json]) -> list[Json]:
-    # NaN and Infinity, which pydantic reads, are no JSON: their ValueError becomes the problem.
+    # NaN, Infinity and 1e999, which pydantic reads, are no JSON: their ValueError has the whole body refused.
     size = len(json.dumps(tools, allow_nan=False))
     if size > MAX_TOOLS_TEXT:
         raise PydanticCustomError(

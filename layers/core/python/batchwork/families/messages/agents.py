@@ -6,7 +6,7 @@ published, since every key of the workspace may then chat with it, and `private`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
@@ -14,13 +14,14 @@ from batchwork.domain.agent import Agent, AgentVersion, ProviderChoice
 from batchwork.domain.errors import RouteNotFound
 from batchwork.domain.item import Json
 from batchwork.domain.workspace import Caller
+from batchwork.edge.endpoint import Act, Route, Routes
 from batchwork.edge.http import Request, Response
 from batchwork.edge.pagination import pagination, window
 from batchwork.families.messages.agent_schemas import AgentChanges, NewAgent
 from batchwork.families.messages.presenters import answer, timestamp
 from batchwork.families.messages.shapes import shaped
 from batchwork.use_cases.agents import Agents, ProviderRules
-from batchwork.use_cases.authenticate import require
+from batchwork.use_cases.once import Errand
 
 READ, WRITE = "agents:read", "agents:write"
 PUBLISH = ":publish"
@@ -33,51 +34,56 @@ class AgentRoutes:
     agents: Agents
     rules: ProviderRules
 
-    def routes(self) -> Mapping[tuple[str, str], Callable[[Request, Caller], Response]]:
+    def routes(self) -> Routes:
         """Return the routes by (method, resource)."""
         top = "/api/v1/external/agents"
         return {
-            ("POST", top): self.create,
-            ("GET", top): self.published,
-            ("GET", f"{top}/all"): self.all,
-            ("GET", f"{top}/{{agent_id}}"): self.one,
-            ("PATCH", f"{top}/{{agent_id}}"): self.update,
-            ("GET", f"{top}/{{agent_id}}/versions"): self.versions,
-            ("GET", f"{top}/{{agent_id}}/versions/{{version_id}}"): self.version,
-            ("POST", f"{top}/{{agent_id}}/versions/{{version_id}}"): self.publish,
-            ("GET", "/api/v1/chats/published-agents"): self.for_chats,
+            ("POST", top): Route(self.create, WRITE),
+            ("GET", top): Route(self.published, READ),
+            ("GET", f"{top}/all"): Route(self.all, READ),
+            ("GET", f"{top}/{{agent_id}}"): Route(self.one, READ),
+            ("PATCH", f"{top}/{{agent_id}}"): Route(self.update, WRITE),
+            ("GET", f"{top}/{{agent_id}}/versions"): Route(self.versions, READ),
+            ("GET", f"{top}/{{agent_id}}/versions/{{version_id}}"): Route(self.version, READ),
+            ("POST", f"{top}/{{agent_id}}/versions/{{version_id}}"): Route(self.publish, WRITE),
+            ("GET", "/api/v1/chats/published-agents"): Route(self.for_chats, READ),
         }
 
-    def create(self, request: Request, caller: Caller) -> Response:
+    def create(self, request: Request, caller: Caller) -> Act:
         """Make an agent; its first version is a draft."""
-        require(caller, WRITE)
         draft = shaped(NewAgent, request).draft()
         self.rules(caller.workspace.id, draft.provider)
-        return answer(managed(*self.agents.create(caller.workspace.id, draft), texts=True), status=201)
+
+        def act(errand: Errand) -> Response:
+            made = self.agents.create(caller.workspace.id, draft, errand.ticket)
+            return answer(managed(*made, texts=True), status=201)
+
+        return act
 
     def update(self, request: Request, caller: Caller) -> Response:
         """Make a new draft version of an agent."""
-        require(caller, WRITE)
         agent_id = request.uuid("agent_id", "Agent")
         changes = shaped(AgentChanges, request).changes()
         if "provider" in changes:
             self.rules(caller.workspace.id, changes["provider"])
         return answer(managed(*self.agents.update(caller.workspace.id, agent_id, changes), texts=True))
 
-    def publish(self, request: Request, caller: Caller) -> Response:
+    def publish(self, request: Request, caller: Caller) -> Act:
         """Publish a version: ``…/versions/{version_id}:publish``, the colon possibly percent-encoded."""
-        require(caller, WRITE)
         named = unquote(request.parameters.get("version_id", ""))
         if not named.endswith(PUBLISH):
             raise RouteNotFound(method=request.method, path=request.path[:200])
         agent_id, version_id = _version_ids(request, named.removesuffix(PUBLISH))
-        agent = self.agents.publish(caller.workspace.id, agent_id, version_id)
-        version = self.agents.version(caller.workspace.id, agent_id, version_id)
-        return answer(managed(agent, version, texts=True))
+
+        def act(_errand: Errand) -> Response:
+            agent = self.agents.publish(caller.workspace.id, agent_id, version_id)
+            version = self.agents.version(caller.workspace.id, agent_id, version_id)
+            return answer(managed(agent, version, texts=True))
+
+        return act
 
     def one(self, request: Request, caller: Caller) -> Response:
         """Show an agent with its latest version, published or not."""
-        require(caller, READ)
         found = self.agents.latest(caller.workspace.id, request.uuid("agent_id", "Agent"))
         return answer(managed(*found, texts=True))
 
@@ -95,7 +101,6 @@ class AgentRoutes:
 
     def versions(self, request: Request, caller: Caller) -> Response:
         """List the versions of an agent, newest first."""
-        require(caller, READ)
         agent_id = request.uuid("agent_id", "Agent")
         part = window(request.query)
         agent, versions = self.agents.versions(caller.workspace.id, agent_id)
@@ -105,7 +110,6 @@ class AgentRoutes:
 
     def version(self, request: Request, caller: Caller) -> Response:
         """Show a version."""
-        require(caller, READ)
         agent_id, version_id = _version_ids(request, unquote(request.parameters.get("version_id", "")))
         agent = self.agents.get(caller.workspace.id, agent_id)
         found = self.agents.version(caller.workspace.id, agent_id, version_id)
@@ -118,7 +122,6 @@ class AgentRoutes:
         find: Callable[[str], list[Agent]],
         shown: Callable[[Agent, AgentVersion], Json],
     ) -> Response:
-        require(caller, READ)
         part = window(request.query)
         agents = find(caller.workspace.id)
         page = self.agents.with_versions(caller.workspace.id, agents[part.offset : part.offset + part.limit])

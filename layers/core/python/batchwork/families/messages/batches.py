@@ -11,12 +11,13 @@ from batchwork.domain.batch import BatchRef, BatchStatus
 from batchwork.domain.errors import Problem
 from batchwork.domain.item import ItemStatus
 from batchwork.domain.workspace import Caller
+from batchwork.edge.endpoint import Act, Route, Routes
 from batchwork.edge.http import Request, Response
 from batchwork.edge.pagination import pagination, window
 from batchwork.families.messages import READ, WRITE
 from batchwork.families.messages.presenters import answer, batch_object, result_row
-from batchwork.use_cases.authenticate import require
 from batchwork.use_cases.cancel import Cancel
+from batchwork.use_cases.once import Errand
 from batchwork.use_cases.read import ReadBatches
 
 StatusT = TypeVar("StatusT", bound=StrEnum)
@@ -28,9 +29,17 @@ class BatchReader:
 
     read: ReadBatches
 
+    def routes(self) -> Routes:
+        """Return the routes by (method, resource)."""
+        top = "/api/v1/batches"
+        return {
+            ("GET", top): Route(self.listed, READ),
+            ("GET", f"{top}/{{batch_id}}"): Route(self.one, READ),
+            ("GET", f"{top}/{{batch_id}}/results"): Route(self.results, READ),
+        }
+
     def listed(self, request: Request, caller: Caller) -> Response:
         """List batches, newest first."""
-        require(caller, READ)
         wanted, wrong = status_filter(request.query, BatchStatus)
         part = window(request.query, *wrong)
         page = self.read.find(caller.workspace.id, wanted, part.offset, part.limit)
@@ -39,12 +48,10 @@ class BatchReader:
 
     def one(self, request: Request, caller: Caller) -> Response:
         """Show a batch."""
-        require(caller, READ)
         return answer(batch_object(self.read.get(batch_ref(request, caller))))
 
     def results(self, request: Request, caller: Caller) -> Response:
         """List the results of a batch, in input order."""
-        require(caller, READ)
         ref = batch_ref(request, caller)
         wanted, wrong = status_filter(request.query, ItemStatus)
         part = window(request.query, *wrong)
@@ -59,10 +66,18 @@ class BatchCanceller:
 
     cancel: Cancel
 
-    def __call__(self, request: Request, caller: Caller) -> Response:
+    def routes(self) -> Routes:
+        """Return the route by (method, resource)."""
+        return {("POST", "/api/v1/batches/{batch_id}/cancel"): Route(self.stop, WRITE)}
+
+    def stop(self, request: Request, caller: Caller) -> Act:
         """Cancel a batch in progress."""
-        require(caller, WRITE)
-        return answer(batch_object(self.cancel(batch_ref(request, caller))), status=202)
+        ref = batch_ref(request, caller)
+
+        def act(errand: Errand) -> Response:
+            return answer(batch_object(self.cancel(ref, again=errand.ticket.again)), status=202)
+
+        return act
 
 
 def batch_ref(request: Request, caller: Caller) -> BatchRef:

@@ -7,20 +7,22 @@ is not offered.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from batchwork.domain.chat import Chat, Turn
 from batchwork.domain.errors import InvalidRequest, NotFound, Problem
 from batchwork.domain.item import Json
 from batchwork.domain.workspace import Caller
+from batchwork.edge.endpoint import Act, Route, Routes
 from batchwork.edge.http import Request, Response
 from batchwork.edge.pagination import pagination, window
+from batchwork.families.messages import FAMILY
 from batchwork.families.messages.chat_schemas import ChatChanges, NewChat, NewMessage
 from batchwork.families.messages.presenters import answer, timestamp
 from batchwork.families.messages.shapes import shaped
-from batchwork.use_cases.authenticate import require
-from batchwork.use_cases.chats import Chats, Converse, Question
+from batchwork.use_cases.chats import Chats, Converse, Opening, Question
+from batchwork.use_cases.meter import charge_of
+from batchwork.use_cases.once import Errand
 
 READ, WRITE = "chats:read", "chats:write"
 _ID = re.compile(r"[0-9]{1,15}", re.ASCII)
@@ -33,28 +35,26 @@ class ChatRoutes:
     chats: Chats
     converse: Converse
 
-    def routes(self) -> Mapping[tuple[str, str], Callable[[Request, Caller], Response]]:
+    def routes(self) -> Routes:
         """Return the routes by (method, resource)."""
         top = "/api/v1/chats"
         return {
-            ("POST", top): self.start,
-            ("GET", top): self.listed,
-            ("GET", f"{top}/{{chat_id}}"): self.one,
-            ("PUT", f"{top}/{{chat_id}}"): self.rename,
-            ("GET", f"{top}/{{chat_id}}/messages"): self.messages,
-            ("POST", f"{top}/{{chat_id}}/messages"): self.ask,
+            ("POST", top): Route(self.start, WRITE),
+            ("GET", top): Route(self.listed, READ),
+            ("GET", f"{top}/{{chat_id}}"): Route(self.one, READ),
+            ("PUT", f"{top}/{{chat_id}}"): Route(self.rename, WRITE),
+            ("GET", f"{top}/{{chat_id}}/messages"): Route(self.messages, READ),
+            ("POST", f"{top}/{{chat_id}}/messages"): Route(self.ask, WRITE),
         }
 
-    def start(self, request: Request, caller: Caller) -> Response:
+    def start(self, request: Request, caller: Caller) -> Act:
         """Start a chat with a published agent."""
-        require(caller, WRITE)
         new = shaped(NewChat, request)
-        chat = self.chats.start(caller.workspace.id, new.name, str(new.agent_id), new.external_user_id)
-        return answer(chat_object(chat), status=201)
+        opening = Opening(name=new.name, agent_id=str(new.agent_id), external_user_id=new.external_user_id)
+        return lambda errand: answer(chat_object(self.chats.start(caller.workspace.id, opening, errand)), status=201)
 
     def listed(self, request: Request, caller: Caller) -> Response:
         """List chats, newest first."""
-        require(caller, READ)
         part = window(request.query)
         page = self.chats.find(caller.workspace.id, part.offset, part.limit)
         entries = [chat_object(chat) for chat in page.entries]
@@ -62,27 +62,23 @@ class ChatRoutes:
 
     def one(self, request: Request, caller: Caller) -> Response:
         """Show a chat."""
-        require(caller, READ)
         return answer(chat_object(self.chats.get(caller.workspace.id, chat_id(request))))
 
     def rename(self, request: Request, caller: Caller) -> Response:
         """Rename a chat."""
-        require(caller, WRITE)
         at = chat_id(request)
         name = shaped(ChatChanges, request).name
         return answer(chat_object(self.chats.rename(caller.workspace.id, at, name)))
 
     def messages(self, request: Request, caller: Caller) -> Response:
         """List a chat's turns, oldest first."""
-        require(caller, READ)
         at, part = chat_id(request), window(request.query)
         page = self.chats.turns(caller.workspace.id, at, part.offset, part.limit)
         entries = [turn_object(turn) for turn in page.entries]
         return answer(entries, pagination=pagination(request, part, page.total))
 
-    def ask(self, request: Request, caller: Caller) -> Response:
-        """Put a message to the chat's agent, or another one, and answer with its reply."""
-        require(caller, WRITE)
+    def ask(self, request: Request, caller: Caller) -> Act:
+        """Put a message to the chat's agent, or another one, and answer with its reply; a unit is charged for it."""
         at, new = chat_id(request), shaped(NewMessage, request)
         if new.stream:
             message = "Streaming is not offered: leave stream out, and the whole answer comes in one response"
@@ -93,7 +89,12 @@ class ChatRoutes:
             external_user_id=new.external_user_id,
             file_ids=tuple(map(str, new.attached_file_uuids or ())),
         )
-        return answer(turn_object(self.converse(caller.workspace.id, at, question)))
+
+        def act(errand: Errand) -> Response:
+            charge = charge_of(caller, errand.ticket, FAMILY, 1)
+            return answer(turn_object(self.converse(charge, at, question, errand)))
+
+        return act
 
 
 def chat_id(request: Request) -> int:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from math import ceil
-
 from batchwork.domain import errors
 from batchwork.domain.errors import AgentNotPublished, BatchworkError, InvalidRequest, ProviderFailed
 from batchwork.domain.item import Json
 from batchwork.edge.http import Request, Response
+from batchwork.edge.limits import Reset
 
 PERMISSION_DENIED = 10001
 NOT_FOUND = 10003
@@ -20,10 +19,15 @@ TABLE: dict[type[BatchworkError], tuple[int, int]] = {
     errors.WorkspaceSuspended: (403, PERMISSION_DENIED),
     errors.ScopeMissing: (403, PERMISSION_DENIED),
     errors.OperatorOnly: (403, PERMISSION_DENIED),
+    errors.RateLimited: (429, BAD_REQUEST),
+    errors.QuotaExceeded: (402, BAD_REQUEST),
+    errors.IdempotencyKeyReused: (422, BAD_REQUEST),
+    errors.RequestInFlight: (409, BAD_REQUEST),
     errors.InvalidRequest: (400, BAD_REQUEST),
     errors.MalformedBody: (400, BAD_REQUEST),
     errors.UnsupportedMediaType: (415, BAD_REQUEST),
     errors.BodyTooLarge: (413, BAD_REQUEST),
+    errors.BatchTooLarge: (422, BAD_REQUEST),
     errors.AnswerTooLarge: (400, BAD_REQUEST),
     errors.NotFound: (404, NOT_FOUND),
     errors.RouteNotFound: (404, NOT_FOUND),
@@ -33,6 +37,7 @@ TABLE: dict[type[BatchworkError], tuple[int, int]] = {
     errors.EgressRefused: (400, BAD_REQUEST),
     errors.UnreadableDocument: (400, BAD_REQUEST),
     errors.ProviderFailed: (500, SERVER_ERROR),
+    errors.LookupFailed: (500, SERVER_ERROR),
     errors.EngineFailed: (500, SERVER_ERROR),
     errors.AlreadyCounted: (500, SERVER_ERROR),
 }
@@ -42,7 +47,13 @@ MAX_LISTED = 100
 
 
 class MessagesEnvelope:
-    """How the messages family answers errors."""
+    """How the messages family answers errors.
+
+    The spec is silent about limits, quota and idempotency: the statuses are those of the other families.
+    """
+
+    #: The spec is silent; a Unix time is what most APIs mean by X-RateLimit-Reset.
+    reset = Reset.AT
 
     def error(self, exc: Exception, request: Request) -> Response:
         """Return the answer to an error; a server error names the request, and nothing of what went wrong."""
@@ -58,12 +69,10 @@ class MessagesEnvelope:
 def _provider_failed(exc: ProviderFailed) -> Response:
     """Return the answer to a chat message that its provider did not answer; a reason quotes nothing (ports.Provider).
 
-    503 where asking again may help, with the wait that the provider asked for.
+    503 where asking again may help.
     """
-    wait = exc.facts.get("retry_after")
-    headers = {} if wait is None else {"Retry-After": str(max(1, ceil(wait.total_seconds())))}
     status = 503 if exc.facts.get("retryable") else 500
-    return Response(status, {"data": None, "message": str(exc), "error_code": SERVER_ERROR}, headers)
+    return Response(status, {"data": None, "message": str(exc), "error_code": SERVER_ERROR})
 
 
 def _details(exc: Exception) -> Json | None:

@@ -7,19 +7,19 @@ straight to the bucket.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from batchwork.domain.chat import StoredFile
 from batchwork.domain.errors import InvalidRequest, Problem
 from batchwork.domain.item import Json
 from batchwork.domain.workspace import Caller
+from batchwork.edge.endpoint import Act, Route, Routes
 from batchwork.edge.http import Request, Response
 from batchwork.families.messages.chat_schemas import NewUpload
 from batchwork.families.messages.presenters import answer
 from batchwork.families.messages.shapes import shaped
-from batchwork.use_cases.authenticate import require
-from batchwork.use_cases.files import MAX_UPLOAD, UPLOAD_WINDOW, Files
+from batchwork.use_cases.files import MAX_UPLOAD, UPLOAD_WINDOW, Files, Upload
+from batchwork.use_cases.once import Errand
 
 CHAT, PERSISTENT = "chat", "persistent"
 
@@ -30,49 +30,56 @@ class FileRoutes:
 
     files: Files
 
-    def routes(self) -> Mapping[tuple[str, str], Callable[[Request, Caller], Response]]:
+    def routes(self) -> Routes:
         """Return the routes by (method, resource)."""
         return {
-            ("POST", "/api/v1/chats/upload-file"): self.attach,
-            ("POST", "/api/v1/chats/upload-file/presigned"): self.announce,
-            ("POST", "/api/v1/external/files"): self.keep,
+            ("POST", "/api/v1/chats/upload-file"): Route(self.attach, "chats:write"),
+            ("POST", "/api/v1/chats/upload-file/presigned"): Route(self.announce, "chats:write"),
+            ("POST", "/api/v1/external/files"): Route(self.keep, "agents:write"),
         }
 
-    def attach(self, request: Request, caller: Caller) -> Response:
+    def attach(self, request: Request, caller: Caller) -> Act:
         """Take a file that messages attach."""
-        require(caller, "chats:write")
         return self._stored(request, caller, CHAT)
 
-    def keep(self, request: Request, caller: Caller) -> Response:
+    def keep(self, request: Request, caller: Caller) -> Act:
         """Take a file that agents attach."""
-        require(caller, "agents:write")
         scope = request.query.get("scope", PERSISTENT)
         if scope not in {CHAT, PERSISTENT}:
             raise InvalidRequest([Problem("scope", f"Input should be one of: {CHAT}, {PERSISTENT}", "enum")])
         return self._stored(request, caller, scope)
 
-    def announce(self, request: Request, caller: Caller) -> Response:
+    def announce(self, request: Request, caller: Caller) -> Act:
         """Prepare the upload of a large file."""
-        require(caller, "chats:write")
         new = shaped(NewUpload, request)
-        announced = self.files.announce(caller.workspace.id, new.name, new.content_type, CHAT)
-        return answer(
-            {
-                "uuid": announced.file.id,
-                "url": announced.url,
-                "fields": announced.fields,
-                "expires_in": int(UPLOAD_WINDOW.total_seconds()),
-                "max_size": MAX_UPLOAD,
-            }
-        )
+        upload = Upload.announced(new.name, new.content_type)
 
-    def _stored(self, request: Request, caller: Caller, scope: str) -> Response:
+        def act(errand: Errand) -> Response:
+            announced = self.files.announce(caller.workspace.id, upload, CHAT, errand.ticket)
+            return answer(
+                {
+                    "uuid": announced.file.id,
+                    "url": announced.url,
+                    "fields": announced.fields,
+                    "expires_in": int(UPLOAD_WINDOW.total_seconds()),
+                    "max_size": MAX_UPLOAD,
+                }
+            )
+
+        return act
+
+    def _stored(self, request: Request, caller: Caller, scope: str) -> Act:
         # Uploads are the rarest of this function's routes: their parser is not paid for at every cold start.
         from batchwork.families.messages.multipart import uploaded
 
         part = uploaded(request, "file")
-        file = self.files.upload(caller.workspace.id, part.name, part.content_type, part.content, scope)
-        return answer(file_object(file, self.files.url(file)))
+        upload = Upload.received(part.name, part.content_type, part.content)
+
+        def act(errand: Errand) -> Response:
+            file = self.files.store(caller.workspace.id, upload, scope, errand.ticket)
+            return answer(file_object(file, self.files.url(file)))
+
+        return act
 
 
 def file_object(file: StoredFile, url: str) -> Json:

@@ -19,7 +19,8 @@ from pydantic import Field, ValidationError
 from batchwork.domain.batch import WebhookTarget
 from batchwork.domain.errors import InvalidRequest, MalformedBody, Problem
 from batchwork.domain.item import Json
-from batchwork.families.messages.shapes import Shape, parsed_json, place_of, unstorable
+from batchwork.edge.json_text import parsed_json, unstorable
+from batchwork.families.messages.shapes import Shape, complaint_of, place_of, suspect
 
 MAX_REQUESTS = 1000
 DEFAULT_EVENTS = ("completed", "failed")
@@ -77,7 +78,8 @@ def submission(raw: bytes, check_url: CheckUrl) -> Submission:
     except ValidationError as exc:
         raise InvalidRequest(_all_problems(raw, exc, check_url)) from exc
     problems = _rule_problems(valid, check_url)
-    if b"\\u0000" in raw:
+    if suspect(raw):
+        parsed_json(raw)
         problems = [*unstorable(valid), *problems]
     if problems:
         raise InvalidRequest(problems)
@@ -97,8 +99,8 @@ def submission(raw: bytes, check_url: CheckUrl) -> Submission:
 def _all_problems(raw: bytes, exc: ValidationError, check_url: CheckUrl) -> list[Problem]:
     """Return the problems of a body whose shape is wrong, those of the rules included."""
     told = exc.errors(include_url=False, include_context=False, include_input=False)
-    parsed = parsed_json(raw, told[0]["msg"])
-    if told[0]["type"] == "json_invalid":
+    parsed = parsed_json(raw, complaint_of(told))
+    if complaint_of(told):
         # What Python can read and pydantic cannot is text that has no UTF-8 form.
         problems = list(unstorable(parsed))
         if not problems:

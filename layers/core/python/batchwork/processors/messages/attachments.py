@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from batchwork.domain.errors import NotFound, UnreadableDocument
 from batchwork.domain.recent import Recent
-from batchwork.ports import FileStore
+from batchwork.ports.messages import FileStore
 
 #: (file name, content type, content) -> text; raises UnreadableDocument.
 Extract = Callable[[str, str, bytes], str]

@@ -15,7 +15,8 @@ from batchwork.domain.agent import AgentVersion, Document
 from batchwork.domain.chat import Chat
 from batchwork.domain.errors import InvalidRequest, NotFound, Problem, ProviderFailed, UnreadableDocument
 from batchwork.domain.recent import Recent
-from batchwork.ports import ChatStore, Clock, FileStore, Prompt, Providers, Reply
+from batchwork.ports import Clock
+from batchwork.ports.messages import ChatStore, FileStore, Prompt, Providers, Reply
 from batchwork.processors.messages.attachments import Attachments, Extract, fitted
 from batchwork.processors.messages.usage import call_of
 

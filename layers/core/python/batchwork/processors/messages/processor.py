@@ -11,7 +11,7 @@ from batchwork.domain.chat import SLICE_SIZE, Chat, Turn
 from batchwork.domain.errors import EngineFailed, InvalidRequest, ProviderFailed
 from batchwork.domain.item import Failure, Item, ItemError, Json, Outcome, Result, Success
 from batchwork.domain.recent import Recent
-from batchwork.ports import AgentStore, ChatStore
+from batchwork.ports.messages import AgentStore, ChatStore
 from batchwork.processors.messages.conversation import Conversation
 from batchwork.processors.messages.usage import usage_of
 

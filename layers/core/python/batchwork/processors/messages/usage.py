@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from batchwork.domain.item import Json
-from batchwork.ports import Reply
+from batchwork.ports.messages import Reply
 
 
 def usage_of(reply: Reply) -> Json:
