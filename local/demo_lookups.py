@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import uuid
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ def lookups(running: dict[str, Any]) -> None:
     operator = Operator(running["outputs"]["TableName"], running["outputs"]["BucketName"])
     workspace = operator.makes("workspace", "create", "Demo shop", "--plan", "starter")["workspace"]
     client = Client(running["base_url"], operator.makes("key", "create", workspace)["api_key"])
-    operator.says("dataset", "load", workspace, "products", str(PRODUCTS.relative_to(stack.ROOT)), "--key", "sku")
+    operator.says("dataset", "load", workspace, "products", os.path.relpath(PRODUCTS), "--key", "sku")
     operator.says("lookup", "set", workspace, "enrichment", "--dataset", "products")
     key = str(uuid.uuid4())
     first = _products(client, key)

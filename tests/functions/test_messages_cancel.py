@@ -43,6 +43,14 @@ def test_a_batch_is_cancelled_once(api: MessagesApi) -> None:  # noqa: F811 -- t
     assert again.body["message"] == "Only batches with status in_progress can be cancelled; this one is cancelling."
 
 
+def test_a_cancel_under_another_key_is_another_cancel(api: MessagesApi) -> None:  # noqa: F811 -- the fixture
+    batch = api.submit(15)
+    api.lease(api.stored(batch["id"]), 0)
+    keyed = [api.call("POST", cancel_path(batch["id"]), headers={"Idempotency-Key": key}) for key in ("a", "a", "b")]
+    assert [answer.status for answer in keyed] == [202, 202, 400]
+    assert keyed[1].body == keyed[0].body
+
+
 def test_a_cancel_is_accepted_even_when_settling_dies(
     api: MessagesApi,  # noqa: F811 -- the fixture
     monkeypatch: pytest.MonkeyPatch,

@@ -311,7 +311,8 @@ def test_a_batch_accepted_by_a_function_that_died_is_found_and_not_made_again(
     def die(*_: Any) -> None:
         raise Died
 
-    body, headers = a_body(api), {"Idempotency-Key": "order-1"}
+    requests = [{"custom_id": "a", "message": "m", "agent_id": api.agent}]
+    body, headers = a_body(api, requests=requests), {"Idempotency-Key": "order-1"}
     with monkeypatch.context() as patch:
         patch.setattr(SqsWorkQueue, "send", die)
         with pytest.raises(Died):
@@ -322,7 +323,9 @@ def test_a_batch_accepted_by_a_function_that_died_is_found_and_not_made_again(
     again = api.call("POST", PATH, body, headers=headers)
     assert again.status == 202
     assert [batch["id"] for batch in api.call("GET", PATH).data] == [again.data["id"]]
-    assert api.stored(again.data["id"]).attributes["version"] == 1
+    batch = api.stored(again.data["id"])
+    assert batch.attributes["version"] == 1
+    assert [item.body["version"] for item in api.batches.chunk(batch, 0).items] == [1]
     assert [message["batch_id"] for message in api.queued()] == [again.data["id"]]
     assert api.used() == 1
 

@@ -13,6 +13,7 @@ import pytest
 
 from journeys.client import Client, Stack
 from journeys.model import Model, model
+from local.limits import lift
 from local.process import stack_in
 from local.receiver import receiver
 
@@ -29,6 +30,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     the sweeper's first look at the batch, after 45 to 55 s, finds all that the dead have left.
     """
     with stack_in(tmp_path_factory.mktemp("crashes"), "--parameter", "ItemTimeoutSeconds=5") as running:
+        lift(running)
         yield running
 
 

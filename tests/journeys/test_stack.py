@@ -37,13 +37,20 @@ def test_a_key_without_scopes_and_a_revoked_one_are_refused(stack: dict[str, Any
 
 
 @pytest.mark.parametrize(
-    ("method", "path"),
-    [("GET", "/"), ("GET", "/nowhere"), ("DELETE", "/api/v1/batches"), ("OPTIONS", "/api/v1/batches")],
+    ("method", "path"), [("DELETE", "/api/v1/batches"), ("OPTIONS", "/api/v1/batches"), ("GET", "/api/v1/batchez")]
 )
-def test_what_no_route_serves_is_404_in_the_envelope(stack: dict[str, Any], method: str, path: str) -> None:
+def test_what_no_route_serves_is_404_in_the_envelope_of_messages(stack: dict[str, Any], method: str, path: str) -> None:
     answer = requests.request(method, stack["base_url"] + path, timeout=30)
     body = answer.json()
     assert (answer.status_code, body["data"], body["error_code"]) == (404, None, 10003)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/"), ("GET", "/nowhere"), ("GET", "/api/v1/signals/batch"), ("PUT", "/api/v1/me")]
+)
+def test_what_no_route_serves_is_404_in_the_envelope_of_lookups(stack: dict[str, Any], method: str, path: str) -> None:
+    answer = requests.request(method, stack["base_url"] + path, timeout=30)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 
 
 def test_a_second_stack_runs_beside_the_first_and_leaves_nothing_behind(stack: dict[str, Any], tmp_path: Path) -> None:

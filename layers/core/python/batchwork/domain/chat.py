@@ -25,7 +25,7 @@ class Chat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One message and its answer. id: the integer that results call conversation_id, growing within a chat.
+    """One message and its answer. id: the integer that results call conversation_id; a chat shows turns by time.
 
     usage: the seed's ``response_usage``. file_ids: uuids of the files attached to the message.
     """

@@ -23,8 +23,9 @@ MAX_FIELD = 255
 MAX_NESTING = 100
 #: Problems told of one file.
 MAX_PROBLEMS = 20
-#: How long functions may read the version before the published one: they remember which is read for 15 seconds.
-READ_ON = timedelta(seconds=30)
+#: How long functions may read the version before the published one: they remember which is read for 15 seconds, and a
+#: request that begins then is worked for up to 29.
+READ_ON = timedelta(seconds=60)
 
 #: A row as it came, after where it stands, such as ``line 17``.
 Placed = tuple[str, Any]
@@ -109,16 +110,14 @@ class Datasets:
 
     def _clean(self, workspace_id: str, name: str, read: Dataset | None, oldest: int, version: int) -> int:
         """Delete what earlier loads left and nobody reads; return the lowest version that still has rows."""
-        kept = read.version if read else version
         if read and self.clock.now() - read.loaded_at < READ_ON:
-            # The version before it may be read by some; the next load finds it by the same number.
-            first = kept + 1
-        else:
-            first, oldest = oldest, kept
-        for number in range(first, version):
+            # The version before it may be read by some. The next load finds it, by the same number.
+            return oldest
+        kept = read.version if read else version
+        for number in range(oldest, version):
             if number != kept:
                 self.datasets.drop(self._version(workspace_id, name, number, ""))
-        return oldest
+        return kept
 
     def _version(self, workspace_id: str, name: str, version: int, key: str) -> Dataset:
         return Dataset(

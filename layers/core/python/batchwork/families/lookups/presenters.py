@@ -13,6 +13,8 @@ from batchwork.edge.http import Response
 #: than what a thousand entries need to say that they had no room.
 ROOM = 5_000_000
 
+#: One for all entries: json.dumps makes one at every call.
+_WRITER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _NO_ROOM = Found(
     413, code="result_too_large", message="The answer has no room for this result; ask for fewer items per request."
 )
@@ -60,8 +62,7 @@ def _entry(result: Found) -> dict[str, Any]:
 
 def _json(value: Any) -> bytes:
     """Return compact JSON; half of a pair, which UTF-8 has no form for, becomes a question mark."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.encode("utf-8", "replace")
+    return _WRITER.encode(value).encode("utf-8", "replace")
 
 
 def _serialized(entry: bytes) -> int:
