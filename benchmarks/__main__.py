@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-TABLES = ("accept", "capacity", "modules", "stack")
+TABLES = ("accept", "lookups", "capacity", "modules", "stack")
 
 
 def main() -> None:

@@ -1,23 +1,13 @@
-"""CPU and AWS calls to accept 1000 messages, in process, with AWS answering from memory.
-
-What AWS answers is recorded from moto in a first round and replayed in the measured ones, so that they spend no time
-in an emulator or on a network, and every byte that botocore builds and parses is a real one.
-"""
+"""CPU and AWS calls to accept 1000 messages, in process, with AWS answering from memory."""
 
 from __future__ import annotations
 
-import io
 import json
-import os
-import re
 import statistics
 import sys
 import uuid
 from types import ModuleType
 from typing import Any
-
-from botocore.awsrequest import AWSRequest, AWSResponse
-from moto import mock_aws
 
 from batchwork.adapters import aws
 from batchwork.adapters.clock import SystemClock
@@ -28,53 +18,14 @@ from batchwork.adapters.packing import Packer
 from batchwork.use_cases.agents import Agents, Draft
 from batchwork.use_cases.keys import EVERY_SCOPE, Keys, Workspaces
 from benchmarks.functions import load
-from benchmarks.meter import Meter, install, metered
+from benchmarks.meter import Meter, metered
+from benchmarks.tape import BUCKET, TABLE, Tape
 from benchmarks.texts import text
-from local.table import definition
 
 ROUNDS = 15
 ITEMS = 1000
-TABLE, BUCKET = "bench", "bench-blobs"
 #: AWS calls to accept a batch, and what identity and idempotency may take beyond them.
 CALLS, IDENTITY, IDEMPOTENCY = 6, 1, 2
-
-
-class _Raw(io.BytesIO):
-    def stream(self, *_: Any, **__: Any) -> Any:
-        yield self.read()
-
-
-#: What tells two requests of one operation apart: which kind of row they are for.
-_KIND = re.compile(rb'"(WS|RATE|CLAIM|SEQ|AGENTS)#')
-
-
-class Tape:
-    """Records AWS's answers by what was asked for, then replays them."""
-
-    def __init__(self) -> None:
-        self._answers: dict[tuple[str, bytes], bytes] = {}
-        self._asked = ("", b"")
-
-    def ask(self, request: AWSRequest, **_: Any) -> None:
-        """Note what is asked for (botocore's before-send event)."""
-        self._asked = _asked(request)
-
-    def record(self, response_dict: dict[str, Any], **_: Any) -> None:
-        """Keep an answer (botocore's response-received event)."""
-        self._answers[self._asked] = response_dict["body"]
-
-    def replay(self, request: AWSRequest, **_: Any) -> AWSResponse:
-        """Answer instead of AWS (botocore's before-send event)."""
-        headers: Any = {"content-type": "application/x-amz-json-1.0"}
-        raw: Any = _Raw(self._answers[_asked(request)])
-        return AWSResponse(str(request.url), 200, headers, raw)
-
-
-def _asked(request: AWSRequest) -> tuple[str, bytes]:
-    target: Any = request.headers["X-Amz-Target"]
-    body: Any = request.body
-    found = _KIND.search(body)
-    return target.decode() if isinstance(target, bytes) else target, found[1] if found else b""
 
 
 def submission(agent_id: str, items: int, size: int = 500) -> dict[str, Any]:
@@ -121,27 +72,14 @@ def main() -> None:
     """Print calls and CPU: of a cold function, of a warm one, and under an Idempotency-Key. Ends with an error when a
     budget is missed.
     """
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]
-    os.environ.update(AWS_DEFAULT_REGION="us-east-1", AWS_ACCESS_KEY_ID="bench", AWS_SECRET_ACCESS_KEY="bench")  # noqa: S106 -- nothing listens
-    os.environ["AWS_ACCOUNT_ID_ENDPOINT_MODE"] = "disabled"
     tape = Tape()
-    with mock_aws():
-        aws.client("dynamodb").create_table(**definition(TABLE))
+    with tape.recording():
         url = aws.client("sqs").create_queue(QueueName="work")["QueueUrl"]
         key, agent_id = workspace_with_agent(TABLE, BUCKET)
-        emitter = aws._session().get_component("event_emitter")  # noqa: SLF001 -- the adapters' one session
-        # A client copies the session's emitter when it is made: watch first, then load.
-        emitter.register_first("before-send.*.*", tape.ask)
-        emitter.register("response-received.*.*", tape.record)
         create = load("messages_create", TABLE_NAME=TABLE, BUCKET_NAME=BUCKET, WORK_QUEUE_URL=url)
         submitted = event(key, submission(agent_id, ITEMS))
         answer = create.handler(event(key, submission(agent_id, ITEMS), "recorded"), None)
         assert answer["statusCode"] == 202, answer
-        emitter.unregister("response-received.*.*", tape.record)
-        emitter.unregister("before-send.*.*", tape.ask)
-    install()
-    emitter.register("before-send.*.*", tape.replay)
     create = load("messages_create", TABLE_NAME=TABLE, BUCKET_NAME=BUCKET, WORK_QUEUE_URL=url)
     cold = accepted(create, submitted)
     warm = [accepted(create, submitted) for _ in range(ROUNDS)]
