@@ -15,7 +15,7 @@ help: ## List the targets
 
 setup: .venv/.ready ## Install everything into .venv (the other targets do it by themselves)
 
-demo: .venv/.ready ## Start the stack, run the messages family through its paces, stop
+demo: .venv/.ready ## Start the stack, run every family through its paces, stop
 	@$(PYTHON) -m local.demo
 
 serve: .venv/.ready ## Run the stack in the foreground; PORT=... picks the port

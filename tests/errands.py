@@ -26,7 +26,11 @@ class Work:
 
     def try_(self) -> Errand:
         self.tries += 1
-        return Errand(Ticket(self.id, self.at, self.tries > 1, dict(self.noted)), self.noted.update)
+        return Errand(Ticket(self.id, self.at, self.tries > 1, dict(self.noted)), self._note)
+
+    def _note(self, noted: Json) -> bool:
+        self.noted.update(noted)
+        return True
 
     def charge(self, *, workspace_id: str = "acme", units: int = 1, ceiling: int | None = None) -> Charge:
         return Charge(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from batchwork.adapters.clock import SystemClock
 from batchwork.adapters.dynamodb.identities import DynamoIdentities
+from batchwork.domain.errors import InvalidRequest, Problem
 from batchwork.domain.item import Json
 from batchwork.domain.workspace import ApiKey
 from batchwork.use_cases.keys import EVERY_SCOPE, MAX_OVERLAP, SCOPES, Keys
@@ -61,7 +62,10 @@ def _create(target: Target, options: argparse.Namespace) -> Json:
     expires_at = options.expires_at
     if options.expires_in_days is not None:
         expires_at = SystemClock().now() + options.expires_in_days
-    scopes = set(options.scope or [EVERY_SCOPE]) - {"none"}
+    scopes = set(options.scope or [EVERY_SCOPE])
+    if len(scopes) > 1 and "none" in scopes:
+        raise InvalidRequest([Problem("scope", "none goes with no other scope", "exclusive")])
+    scopes -= {"none"}
     key, text = _keys(target).create(options.workspace, options.name, scopes, expires_at)
     return {"api_key": text, **shown(key)}
 

@@ -32,7 +32,12 @@ def add_commands(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     kind = choose.add_mutually_exclusive_group(required=True)
     kind.add_argument("--echo", action="store_true", help="answer each item with itself")
     kind.add_argument("--dataset", metavar="NAME", help="join each item by key with a row of a dataset")
-    kind.add_argument("--lambda", dest="function_arn", metavar="ARN", help="let a Lambda function answer")
+    kind.add_argument(
+        "--lambda",
+        dest="function_arn",
+        metavar="ARN",
+        help="let a Lambda function answer, whose name begins as LookupFunctionNamePrefix says",
+    )
     kind.add_argument("--http", dest="url", metavar="URL", help="post each item to a URL")
     choose.add_argument("--field", help="dataset: the field of an item that holds the key; default: the dataset's")
     choose.add_argument(

@@ -44,6 +44,8 @@ def opened(path: Path, named: str | None = None) -> Iterator[Source]:
         told = f"Its name does not end in {', '.join(_ENDINGS)}; say --format"
         raise InvalidRequest([Problem(path.name, told, "format")])
     with ExitStack() as open_files:
+        # The limit is the process's; others that read CSV have their own reasons for theirs.
+        open_files.callback(csv.field_size_limit, csv.field_size_limit(MAX_ROW))
         stored = open_files.enter_context(path.open("rb"))
         size = path.stat().st_size
         readline = open_files.enter_context(gzip.GzipFile(fileobj=stored)).readline if compressed else stored.readline
@@ -76,7 +78,6 @@ def _lines(readline: Callable[[int], bytes]) -> Iterator[tuple[int, str]]:
 
 def _csv(lines: Iterator[tuple[int, str]]) -> Iterator[Placed]:
     """Yield the records below the header; each stands where its first line does."""
-    csv.field_size_limit(MAX_ROW)
     reader = csv.reader((line for _, line in lines), strict=True)
     header = _record(reader)
     if header is None:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from engine import announce
@@ -14,6 +15,7 @@ from fakes.batches import FakeBatches
 from fakes.deliveries import FakeDeliveries
 from fakes.usage import FakeUsage
 
+from batchwork.adapters import aws
 from batchwork.adapters.dynamodb.batches import DynamoBatches
 from batchwork.adapters.dynamodb.deliveries import DynamoDeliveries
 from batchwork.adapters.dynamodb.usage import DynamoUsage
@@ -256,6 +258,28 @@ def test_a_cancel_moves_to_cancelling_once(store: BatchStore, stored: Callable[.
     assert (stopped.status, stopped.stop) == (BatchStatus.CANCELLING, StopCause.CANCELLED)
     assert store.stop(batch.ref, StopCause.CANCELLED, None, AT) is None
     assert store.stop(batch.ref, StopCause.FAILED, "x", AT) is None
+
+
+def test_a_cancel_that_the_sdk_repeats_because_its_answer_was_lost_succeeds(
+    table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Breaks when stop sets no token, or does not look at it: the client is told that nothing can be cancelled."""
+    dynamodb = aws.client("dynamodb")
+    store = DynamoBatches(table, Packer(lambda: pytest.fail("nothing is spilled here")), timedelta(days=30), dynamodb)
+    batch, update = a_batch(), dynamodb.update_item
+    store.create(batch, items_of(batch), AT + MINUTE, charge_for(batch))
+
+    def twice(**asked: Any) -> Any:
+        update(**asked)
+        return update(**asked)
+
+    monkeypatch.setattr(dynamodb, "update_item", twice)
+    stopped = store.stop(batch.ref, StopCause.CANCELLED, None, AT)
+    assert stopped == store.get(batch.ref)
+    assert stopped is not None
+    assert stopped.status is BatchStatus.CANCELLING
+    monkeypatch.undo()
+    assert store.stop(batch.ref, StopCause.CANCELLED, None, AT) is None
 
 
 def test_a_failure_keeps_its_reason_and_a_deadline_yields_to_a_cancel(

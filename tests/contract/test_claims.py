@@ -115,7 +115,7 @@ def test_a_key_given_back_is_free_for_anything(claims: ClaimStore) -> None:
 def test_a_key_given_back_by_who_may_have_done_the_work_goes_on_with_the_ticket(claims: ClaimStore) -> None:
     claim, heir = a_claim(), a_claim()
     claims.claim(claim, AT)
-    claims.note(claim, {"first_id": 7})
+    assert claims.note(claim, {"first_id": 7})
     claims.free(claim, unsure=True)
     assert claims.claim(heir, AT) == heir_of(claim, heir, {"first_id": 7})
 
@@ -185,7 +185,7 @@ def test_who_was_taken_for_dead_changes_nothing_any_more(claims: ClaimStore, end
     assert isinstance(heir, Claim)
     ends: dict[str, Callable[[], None]] = {
         "keep": lambda: claims.keep(dead, ANSWER),
-        "note": lambda: claims.note(dead, {"first_id": 9}),
+        "note": lambda: _refused(claims.note(dead, {"first_id": 9})),
         "free": lambda: claims.free(dead),
         "free unsure": lambda: claims.free(dead, unsure=True),
     }
@@ -194,6 +194,10 @@ def test_who_was_taken_for_dead_changes_nothing_any_more(claims: ClaimStore, end
     after = claims.claim(a_claim(at=LATER + HOLD), LATER + HOLD)
     assert isinstance(after, Claim)
     assert after.ticket.noted == {}
+
+
+def _refused(noted: bool) -> None:
+    assert not noted
 
 
 def test_what_was_never_claimed_can_neither_be_kept_nor_noted_nor_freed(claims: ClaimStore) -> None:

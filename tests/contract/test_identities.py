@@ -10,6 +10,7 @@ from fakes.identities import FakeIdentities
 
 from batchwork.adapters import aws
 from batchwork.adapters.dynamodb.identities import DynamoIdentities
+from batchwork.domain.errors import Conflict
 from batchwork.domain.workspace import ApiKey, Workspace, WorkspaceStatus
 from batchwork.ports.identity import IdentityStore
 
@@ -127,3 +128,32 @@ def test_a_workspace_stored_by_version_0_1_is_on_its_plans_own_terms(table: str)
     }
     aws.client("dynamodb").put_item(TableName=table, Item=row)
     assert DynamoIdentities(table).workspace("acme") == a_workspace()
+
+
+def test_a_key_revoked_meanwhile_is_not_replaced(identities: IdentityStore) -> None:
+    """Breaks when DynamoIdentities._put puts without its condition: a rotation would undo the revocation."""
+    identities.put_workspace(a_workspace())
+    identities.put_key(a_key())
+    found = identities.get("acme", a_key().id)
+    assert found is not None
+    seen = found[1]
+    identities.put_key(replace(seen, revoked_at=NOON))
+    with pytest.raises(Conflict):
+        identities.put_key(replace(seen, expires_at=NOON + timedelta(hours=1)), before=seen)
+    again = identities.get("acme", seen.id)
+    assert again is not None
+    assert again[1].revoked_at == NOON
+    identities.put_key(replace(again[1], name="renamed"), before=again[1])
+
+
+def test_a_workspace_changed_meanwhile_is_not_replaced(identities: IdentityStore) -> None:
+    identities.put_workspace(a_workspace(at=NOON + timedelta(microseconds=4)))
+    seen = identities.workspace("acme")
+    assert seen is not None
+    identities.put_workspace(replace(seen, changes={"per_minute": 7}), before=seen)
+    with pytest.raises(Conflict):
+        identities.put_workspace(replace(seen, plan="free"), before=seen)
+    found = identities.workspace("acme")
+    assert found is not None
+    assert (found.plan, found.changes) == (seen.plan, {"per_minute": 7})
+    identities.put_workspace(replace(found, changes={}), before=found)

@@ -38,10 +38,12 @@ class FakeClaims:
             self.holds[claim.workspace_id, claim.name] = Hold(claim, ends, claim.until)
             return claim
 
-    def note(self, claim: Claim, noted: Json) -> None:
+    def note(self, claim: Claim, noted: Json) -> bool:
         with self._lock:
-            if (hold := self._held(claim)) is not None:
-                hold.claim = replace(hold.claim, ticket=replace(hold.claim.ticket, noted=copy.deepcopy(noted)))
+            if (hold := self._held(claim)) is None:
+                return False
+            hold.claim = replace(hold.claim, ticket=replace(hold.claim.ticket, noted=copy.deepcopy(noted)))
+            return True
 
     def keep(self, claim: Claim, answered: Answered) -> None:
         with self._lock:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from batchwork.domain.errors import Conflict
 from batchwork.domain.workspace import ApiKey, Workspace
 
 
@@ -11,10 +12,14 @@ class FakeIdentities:
         self._keys: dict[tuple[str, str], ApiKey] = {}
         self.reads = 0
 
-    def put_workspace(self, workspace: Workspace) -> None:
+    def put_workspace(self, workspace: Workspace, before: Workspace | None = None) -> None:
+        if before is not None and self._workspaces.get(workspace.id) != before:
+            raise Conflict(what="The workspace")
         self._workspaces[workspace.id] = workspace
 
-    def put_key(self, key: ApiKey) -> None:
+    def put_key(self, key: ApiKey, before: ApiKey | None = None) -> None:
+        if before is not None and self._keys.get((key.workspace_id, key.id)) != before:
+            raise Conflict(what="The key")
         self._keys[key.workspace_id, key.id] = key
 
     def get(self, workspace_id: str, key_id: str) -> tuple[Workspace, ApiKey] | None:

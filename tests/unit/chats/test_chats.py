@@ -278,6 +278,32 @@ def test_a_provider_that_fails_after_a_try_that_died_costs_nothing_either(here: 
     assert here.used == 0
 
 
+def test_a_turn_that_was_stored_stays_charged_when_it_cannot_be_read_again(
+    here: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Breaks when the turn of an earlier try is looked for within the charge: the error would give its unit back."""
+    chat, work = here.a_chat(), Work()
+    here.say(chat, "One", work)
+    with monkeypatch.context() as down:
+        down.setattr(here.store, "turn", _down)
+        with pytest.raises(ConnectionError):
+            here.say(chat, "One", work)
+    assert here.used == 1
+
+
+def test_a_turn_that_was_stored_and_given_back_is_charged_when_it_is_answered(here: Setting) -> None:
+    """Its store's answer was lost, so that its unit was given back; the next try finds it."""
+    chat, work = here.a_chat(), Work()
+    turn = here.say(chat, "One", work)
+    here.usage.release(work.charge())
+    assert here.say(chat, "One", work) == turn
+    assert here.used == 1
+
+
+def _down(*_: Any) -> Any:
+    raise ConnectionError
+
+
 def test_a_message_beyond_the_quota_is_not_asked(here: Setting) -> None:
     chat = here.a_chat()
     for number in range(2):

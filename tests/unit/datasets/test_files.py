@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import tracemalloc
+from contextlib import suppress
+from csv import field_size_limit
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +89,13 @@ class TestCsv:
     def test_a_value_may_be_as_large_as_a_row(self, csv: Path) -> None:
         ((_, row),) = read(csv, b"sku\n" + b"x" * (MAX_ROW - 20))
         assert len(row["sku"]) == MAX_ROW - 20
+
+    @pytest.mark.parametrize("content", [b"sku\na\n", b'sku\n"a\n'], ids=["right", "wrong"])
+    def test_how_large_a_value_others_take_is_left_as_it_was(self, csv: Path, content: bytes) -> None:
+        before = field_size_limit()
+        with suppress(InvalidRequest):
+            read(csv, content)
+        assert field_size_limit() == before != MAX_ROW
 
 
 class TestJsonl:

@@ -184,6 +184,20 @@ def test_the_same_key_with_another_body_or_query_is_refused(run: Function, works
     assert keyed(run).headers["Idempotency-Replayed"] == "true"
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [({"a": "1&b=2"}, {"a": "1", "b": "2"}), ({"a": "b=1"}, {"a=b": "1"}), ({"a": "b"}, {"ab": ""})],
+    ids=["two parameters", "an equals sign", "nothing between"],
+)
+def test_a_query_that_reads_the_same_when_it_is_joined_is_another_request(
+    run: Function, works: Works, one: dict[str, str], other: dict[str, str]
+) -> None:
+    asked = [{name: [value] for name, value in query.items()} for query in (one, other)]
+    answers = [keyed(run, multiValueQueryStringParameters=query) for query in asked]
+    assert [answer.status for answer in answers] == [201, 422]
+    assert len(works.done) == 1
+
+
 def test_the_order_of_query_parameters_is_no_difference(run: Function, works: Works) -> None:
     for names in ("ab", "ba"):
         keyed(run, multiValueQueryStringParameters={name: ["1"] for name in names})

@@ -61,6 +61,10 @@ def test_what_is_no_json_is_told_by_its_place(raw: bytes) -> None:
     assert " at line " in detail(raw)
 
 
+def test_a_bare_control_character_is_told_by_its_place() -> None:
+    assert detail(b'["a\nb"]') == "Invalid control character at line 1 column 4"
+
+
 def test_nothing_of_a_body_is_told() -> None:
     assert "TOPSECRET" not in detail(b'{"TOPSECRET": TOPSECRET}')
 

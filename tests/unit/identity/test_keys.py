@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from fakes.clock import FakeClock
 from fakes.identities import FakeIdentities
 from fakes.sequences import FakeSequences
 
-from batchwork.domain.errors import InvalidRequest, NotFound, Unauthenticated, WorkspaceSuspended
+from batchwork.domain.errors import Conflict, InvalidRequest, NotFound, Unauthenticated, WorkspaceSuspended
 from batchwork.domain.plan import PLANS, Plan
 from batchwork.use_cases.authenticate import Authenticate
 from batchwork.use_cases.keys import SCOPES, Keys, Workspaces, random_id, random_secret
@@ -235,13 +236,12 @@ class TestTerms:
         assert getattr(workspaces.change(workspace, {name: value}).terms, name) == value
 
     def test_of_a_workspace_that_is_not_there_nothing_is_changed(self, workspaces: Workspaces) -> None:
-        for act in (
-            lambda: workspaces.get("nowhere"),
-            lambda: workspaces.move("nowhere", "pro"),
-            lambda: workspaces.change("nowhere", {}),
-        ):
-            with pytest.raises(NotFound, match="Workspace not found"):
-                act()
+        with pytest.raises(NotFound, match="Workspace not found"):
+            workspaces.get("nowhere")
+        with pytest.raises(NotFound, match="Workspace not found"):
+            workspaces.move("nowhere", "pro")
+        with pytest.raises(NotFound, match="Workspace not found"):
+            workspaces.change("nowhere", {})
 
     def test_a_suspension_and_terms_leave_each_other_alone(self, workspaces: Workspaces) -> None:
         workspace = workspaces.create("Acme", "free").id
@@ -304,14 +304,30 @@ class TestRotating:
         assert replaced.expires_at == soon
         assert new.expires_at == soon
 
-    def test_a_key_rotated_twice_keeps_its_first_end(
-        self, workspaces: Workspaces, keys: Keys, clock: FakeClock
-    ) -> None:
+    def test_a_rotated_key_is_not_rotated_again_but_its_successor_is(self, workspaces: Workspaces, keys: Keys) -> None:
         workspace = workspaces.create("Acme", "pro").id
         old, _ = keys.create(workspace, "ci", ["*"])
-        ends_at = keys.rotate(workspace, old.id, self.DAY)[2].expires_at
-        clock.pass_(timedelta(hours=12))
-        assert keys.rotate(workspace, old.id, self.DAY)[2].expires_at == ends_at
+        new, _, _ = keys.rotate(workspace, old.id, self.DAY)
+        with pytest.raises(InvalidRequest) as refused:
+            keys.rotate(workspace, old.id, self.DAY)
+        assert new.id in refused.value.problems[0].message
+        newest, _, replaced = keys.rotate(workspace, new.id, self.DAY)
+        assert (newest.expires_at, replaced.id, replaced.replaced_by) == (None, new.id, newest.id)
+
+    def test_a_revocation_meanwhile_stands_and_leaves_no_new_key(
+        self, workspaces: Workspaces, keys: Keys, identities: FakeIdentities
+    ) -> None:
+        """Breaks when Keys.rotate puts the old key without saying what it was."""
+        workspace = workspaces.create("Acme", "pro").id
+        old, _ = keys.create(workspace, "ci", ["*"])
+
+        def secret_while_another_revokes() -> str:
+            keys.revoke(workspace, old.id)
+            return "a-secret"
+
+        with pytest.raises(Conflict):
+            replace(keys, new_secret=secret_while_another_revokes).rotate(workspace, old.id, self.DAY)
+        assert all(key.revoked_at is not None for key in identities.keys(workspace))
 
     def test_a_key_that_is_refused_already_is_not_rotated(
         self, workspaces: Workspaces, keys: Keys, clock: FakeClock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from fakes.clock import FakeClock
@@ -142,7 +143,7 @@ class TestReconciling:
         assert usage.used("acme", "2026-11") == 15
 
     def test_a_month_that_is_charged_during_every_look_is_said_to_be_so(self, ledger: Ledger, usage: Usage) -> None:
-        usage.meanwhile = iter([lambda n=n: usage.reserve(a_charge(n)) for n in range(10_000)])
+        usage.meanwhile = iter([partial(usage.reserve, a_charge(number)) for number in range(10_000)])
         with pytest.raises(Conflict):
             ledger.reconcile("acme", apply=True)
 

@@ -13,7 +13,7 @@ from factories import a_caller
 from fakes.claims import FakeClaims
 from fakes.clock import FakeClock
 
-from batchwork.domain.errors import IdempotencyKeyReused, QuotaExceeded, RequestInFlight
+from batchwork.domain.errors import AnswerTooLarge, IdempotencyKeyReused, QuotaExceeded, RequestInFlight
 from batchwork.domain.idempotency import Answered, Ticket
 from batchwork.use_cases.once import Asked, Errand, Once
 
@@ -293,3 +293,32 @@ def test_without_a_key_a_value_is_made_and_noted_nowhere(once: Once, claims: Fak
     once(CALLER, asked(key=None), lambda errand: made.append(errand.fixed("n", lambda: 7)) or ANSWER)  # type: ignore[func-returns-value] # in one line
     assert made == [7]
     assert claims.holds == {}
+
+
+def test_who_was_taken_for_dead_cannot_go_on_with_a_value_of_its_own(once: Once, clock: FakeClock) -> None:
+    """Breaks when Errand.fixed does not look at what noting says: two tries would store two things."""
+    stored: list[int] = []
+
+    def slow(errand: Errand) -> Answered:
+        clock.pass_(TIME_LEFT)
+        once(CALLER, asked(), lambda heir: stored.append(heir.fixed("n", lambda: 1)) or ANSWER)  # type: ignore[func-returns-value] # in one line
+        stored.append(errand.fixed("n", lambda: 2))
+        return ANSWER
+
+    with pytest.raises(RequestInFlight):
+        once(CALLER, asked(), slow)
+    assert stored == [1]
+
+
+def test_an_answer_too_large_to_be_sent_does_not_make_its_work_unknown(once: Once) -> None:
+    """Breaks when Once counts AnswerTooLarge among the refusals: the work is done, and a new ticket would repeat it."""
+
+    def done_and_too_large(_: Errand) -> Answered:
+        raise AnswerTooLarge(size=2, limit=1)
+
+    works = Works(done_and_too_large)
+    for _ in range(2):
+        with pytest.raises(AnswerTooLarge):
+            once(CALLER, asked(), works)
+    first, second = works.tickets
+    assert (second.id, first.again, second.again) == (first.id, False, True)

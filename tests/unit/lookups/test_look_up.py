@@ -29,8 +29,14 @@ BAD = Found(422, code="validation_failed", message="The item is not valid.")
 class FakeResolver:
     """Answers an item's `n`; does to each group what `rule` does. Groups of `size`."""
 
-    def __init__(self, size: int = 1, rule: Callable[[Sequence[LookupItem]], None] | None = None) -> None:
-        self.size, self.rule = size, rule
+    def __init__(
+        self,
+        size: int = 1,
+        rule: Callable[[Sequence[LookupItem]], None] | None = None,
+        *,
+        separable: bool = True,
+    ) -> None:
+        self.size, self.rule, self.separable = size, rule, separable
         self.calls: list[tuple[int, ...]] = []
         self.tokens: set[str] = set()
         self.timeouts: list[timedelta] = []
@@ -182,6 +188,14 @@ def test_a_poisonous_item_fails_alone() -> None:
     assert sorted(resolver.calls) == [(0,), (0, 1, 2, 3, 4), (1,), (2,), (3,), (4,), (5, 6, 7, 8, 9)]
 
 
+def test_a_group_that_no_item_can_spoil_is_not_tried_again() -> None:
+    """Breaks when _Crowd._end does not ask whether it may split: a table in trouble would be read 250 times more."""
+    resolver = FakeResolver(5, lambda group: fail_for(group, {3}), separable=False)
+    found = Desk(resolver)(items(10))
+    assert [each.status for each in found] == [502] * 5 + [200] * 5
+    assert sorted(resolver.calls) == [(0, 1, 2, 3, 4), (5, 6, 7, 8, 9)]
+
+
 def test_an_item_that_a_group_left_out_is_tried_alone_and_the_others_are_not_tried_again() -> None:
     resolver = FakeResolver(3)
     found = Desk(resolver)(items(3, i1={"left_out": True}))
@@ -254,13 +268,18 @@ def test_slow_items_keep_no_place_that_others_wait_for(release: threading.Event)
 def test_what_is_unfinished_or_not_begun_at_the_deadline_is_a_504_and_what_is_done_stays(
     release: threading.Event,
 ) -> None:
-    resolver = FakeResolver(rule=hanging(release, 1, 2))
+    resolver = FakeResolver(rule=hanging(release, 1, 2, 3, 4, 5))
     started = time.monotonic()
     found = Desk(resolver, concurrency=2, item_timeout=10)(items(6), left=0.3)
     assert time.monotonic() - started < 3
     assert [(each.status, each.code) for each in found] == [(200, "")] + [(504, "timeout")] * 5
-    assert set(resolver.calls) == {(0,), (1,), (2,)}
-    assert max(resolver.timeouts) <= timedelta(seconds=0.3)
+
+
+def test_many_items_that_hang_leave_a_turn_to_every_other_one(release: threading.Event) -> None:
+    """Breaks when _Crowd._start gives a group the whole item timeout however many wait."""
+    resolver = FakeResolver(rule=hanging(release, *range(20)))
+    found = Desk(resolver, concurrency=4, item_timeout=10)(items(24), left=1.5)
+    assert [each.status for each in found] == [504] * 20 + [200] * 4
 
 
 def test_a_group_that_is_late_is_not_split_when_no_time_is_left(release: threading.Event) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import botocore.session
 from botocore.config import Config
+
+#: A session is not safe to make clients of in several threads at once (botocore).
+_making = Lock()
 
 
 @cache
@@ -27,4 +31,5 @@ def client(service: str, **settings: Any) -> Any:
         "parameter_validation": False,
         "tcp_keepalive": True,
     }
-    return _session().create_client(service, config=Config(**{**config, **settings}))
+    with _making:
+        return _session().create_client(service, config=Config(**{**config, **settings}))

@@ -88,7 +88,7 @@ class Dataset:
 def row_key(value: Any) -> str | None:
     """Return the key that a JSON value names a row by, None for a value that names none.
 
-    A text, or a whole number as its decimal text, so that 7 and "7" are the same key; 1 to 512 bytes.
+    A text, or a whole number as its decimal text, so that 7 and "7" are the same key; 1 to 512 bytes, no NUL.
     """
     match value:
         case bool():
@@ -101,6 +101,6 @@ def row_key(value: Any) -> str | None:
         case _:
             return None
     try:
-        return text if 1 <= len(text.encode()) <= MAX_ROW_KEY else None
+        return text if 1 <= len(text.encode()) <= MAX_ROW_KEY and "\0" not in text else None
     except UnicodeEncodeError:  # half of a surrogate pair, which JSON can escape and UTF-8 cannot hold
         return None

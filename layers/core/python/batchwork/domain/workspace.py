@@ -52,7 +52,10 @@ class Workspace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """A key of a workspace. digest: SHA-256 of the secret, hex; the secret itself is shown once and never stored."""
+    """A key of a workspace. digest: SHA-256 of the secret, hex; the secret itself is shown once and never stored.
+
+    replaced_by: id of the key that it was rotated to.
+    """
 
     id: str
     workspace_id: str
@@ -62,6 +65,7 @@ class ApiKey:
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    replaced_by: str | None = None
 
     @property
     def public(self) -> str:

@@ -71,7 +71,8 @@ def _told(complaint: str) -> str:
 def _position(exc: ValueError) -> str:
     """Return where and why a text is no JSON; never a piece of it."""
     if isinstance(exc, json.JSONDecodeError):
-        return f"{exc.msg} at line {exc.lineno} column {exc.colno}"
+        # Some of Python's messages end in the word that goes before the place.
+        return f"{exc.msg.removesuffix(' at')} at line {exc.lineno} column {exc.colno}"
     if isinstance(exc, UnicodeDecodeError):
         return "it is not UTF-8"
     return "a number is too large" if "digits" in str(exc) else str(exc)

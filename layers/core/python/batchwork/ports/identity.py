@@ -18,11 +18,16 @@ if TYPE_CHECKING:
 class IdentityStore(Protocol):
     """Workspaces and API keys."""
 
-    def put_workspace(self, workspace: Workspace) -> None:
-        """Create or replace a workspace."""
+    def put_workspace(self, workspace: Workspace, before: Workspace | None = None) -> None:
+        """Create a workspace, or replace it as it was: raises Conflict when it is no longer `before`.
 
-    def put_key(self, key: ApiKey) -> None:
-        """Create or replace a key."""
+        Closes operator against operator.
+        """
+
+    def put_key(self, key: ApiKey, before: ApiKey | None = None) -> None:
+        """Create a key, or replace it as it was: raises Conflict when it is no longer `before`, which a revocation
+        meanwhile makes it. Closes operator against operator.
+        """
 
     def get(self, workspace_id: str, key_id: str) -> tuple[Workspace, ApiKey] | None:
         """Return both in one read, or None when either is missing."""
@@ -80,8 +85,8 @@ class ClaimStore(Protocol):
         `again`. Returns what takes the key otherwise.
         """
 
-    def note(self, claim: Claim, noted: Json) -> None:
-        """Replace what the claim's ticket notes, if the claim still holds: read by who takes over."""
+    def note(self, claim: Claim, noted: Json) -> bool:
+        """Replace what the claim's ticket notes: read by who takes over. False when the claim holds no more."""
 
     def keep(self, claim: Claim, answered: Answered) -> None:
         """Store the answer to be replayed, if the claim still holds."""

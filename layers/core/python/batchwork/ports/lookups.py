@@ -72,6 +72,10 @@ class LookupFunction(Protocol):
 class Resolver(Protocol):
     """What is done to the items of one lookups request; safe to call from many threads."""
 
+    @property
+    def separable(self) -> bool:
+        """Whether an item may be why its group failed, so that the others are worth another try without it."""
+
     def groups(self, items: Sequence[LookupItem]) -> list[Sequence[LookupItem]]:
         """Return the items in groups that are resolved together."""
 

@@ -128,10 +128,11 @@ class Converse:
         chat = _found(self.chats.get(workspace_id, chat_id))
         agent_id = question.agent_id or chat.agent_id
         version = self._published(workspace_id, agent_id)
+        kept = self._kept(chat, errand)
+        if kept is not None:
+            self.meter.charge(charge)
+            return kept
         with self.meter.charged(charge):
-            kept = self._kept(chat, errand)
-            if kept is not None:
-                return kept
             reply = self.ask(
                 version,
                 question.message,

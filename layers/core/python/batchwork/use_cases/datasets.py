@@ -160,9 +160,9 @@ def _of_its_key(row: Any, key: str) -> str | None:
     if not isinstance(row, dict):
         return "Each row is an object"
     if key not in row:
-        return f"It has no field {key}, which names the rows"
+        return f"It has no field {key}, which names the rows; its fields are {', '.join(list(row)[:10])}"
     if row_key(row[key]) is None:
-        return f"Its {key} names no row: it must be a text of 1 to {MAX_ROW_KEY} bytes or a whole number"
+        return f"Its {key} names no row: it must be a text of 1 to {MAX_ROW_KEY} bytes without NUL, or a whole number"
     return None
 
 

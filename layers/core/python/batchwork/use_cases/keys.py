@@ -6,8 +6,9 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from batchwork.domain.errors import InvalidRequest, NotFound, Problem
+from batchwork.domain.errors import Conflict, InvalidRequest, NotFound, Problem
 from batchwork.domain.lookup import ENDPOINTS
 from batchwork.domain.plan import CHANGEABLE, PLANS
 from batchwork.domain.workspace import ApiKey, Workspace, WorkspaceStatus, digest_of
@@ -69,18 +70,18 @@ class Workspaces:
 
     def suspend(self, workspace_id: str) -> Workspace:
         """Keep a workspace from calling. Raises NotFound."""
-        return self._put(replace(self.get(workspace_id), status=WorkspaceStatus.SUSPENDED))
+        return self._change(self.get(workspace_id), status=WorkspaceStatus.SUSPENDED)
 
     def activate(self, workspace_id: str) -> Workspace:
         """Let a workspace call again. Raises NotFound."""
-        return self._put(replace(self.get(workspace_id), status=WorkspaceStatus.ACTIVE))
+        return self._change(self.get(workspace_id), status=WorkspaceStatus.ACTIVE)
 
     def move(self, workspace_id: str, plan: str) -> Workspace:
         """Move a workspace to another plan; what its operator changed stays. Raises NotFound, InvalidRequest."""
         workspace = self.get(workspace_id)
         if problems := _plan_problems(plan):
             raise InvalidRequest(problems)
-        return self._put(replace(workspace, plan=plan))
+        return self._change(workspace, plan=plan)
 
     def change(self, workspace_id: str, changes: Mapping[str, int | bool | None], *, reset: bool = False) -> Workspace:
         """Set terms of a workspace otherwise than its plan, beside what was changed before or, by `reset`, instead of it.
@@ -91,11 +92,12 @@ class Workspaces:
         workspace = self.get(workspace_id)
         if problems := [problem for name, value in changes.items() for problem in _term_problems(name, value)]:
             raise InvalidRequest(problems)
-        return self._put(replace(workspace, changes={**({} if reset else workspace.changes), **changes}))
+        return self._change(workspace, changes={**({} if reset else workspace.changes), **changes})
 
-    def _put(self, workspace: Workspace) -> Workspace:
-        self.identities.put_workspace(workspace)
-        return workspace
+    def _change(self, workspace: Workspace, **fields: Any) -> Workspace:
+        changed = replace(workspace, **fields)
+        self.identities.put_workspace(changed, before=workspace)
+        return changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,8 @@ class Keys:
         """Create a key like another, which expires after the overlap; return the new one, its whole text and the other.
 
         The new key is stored first: a rotation that dies between leaves one key too many, not one too few. The other
-        never lives longer than it would have. Raises NotFound, and InvalidRequest for a key that is refused already.
+        never lives longer than it would have. Raises NotFound, InvalidRequest for a key that is refused already, and
+        Conflict when it was revoked or rotated meanwhile: the new key is revoked again then.
         """
         old, now = self._key(workspace_id, key_id), self.clock.now()
         problems = []
@@ -156,15 +159,23 @@ class Keys:
             problems.append(Problem("key", "It is revoked; create another", "revoked", structural=False))
         elif old.expires_at is not None and old.expires_at <= now:
             problems.append(Problem("key", "It has expired; create another", "expired", structural=False))
+        elif old.replaced_by is not None:
+            told = f"It was rotated already, to {old.replaced_by}; rotate that one"
+            problems.append(Problem("key", told, "rotated", structural=False))
         if not timedelta() <= overlap <= MAX_OVERLAP:
             problems.append(Problem("overlap", f"It must be 0 to {MAX_OVERLAP.days} days", "range"))
         if problems:
             raise InvalidRequest(problems)
         new, text = self._make(workspace_id, old.name, old.scopes, old.expires_at)
         ends_at = now + overlap
-        old = replace(old, expires_at=ends_at if old.expires_at is None else min(ends_at, old.expires_at))
-        self.identities.put_key(old)
-        return new, text, old
+        ends_at = ends_at if old.expires_at is None else min(ends_at, old.expires_at)
+        ending = replace(old, expires_at=ends_at, replaced_by=new.id)
+        try:
+            self.identities.put_key(ending, before=old)
+        except Conflict:
+            self.identities.put_key(replace(new, revoked_at=now))
+            raise
+        return new, text, ending
 
     def list(self, workspace_id: str) -> list[ApiKey]:
         """Return the keys of a workspace, revoked ones included. Raises NotFound for the workspace."""
@@ -175,6 +186,7 @@ class Keys:
         """Refuse a key from now on; seen by warm functions within 15 s. Raises NotFound; again, it changes nothing."""
         key = self._key(workspace_id, key_id)
         if key.revoked_at is None:
+            # Without a condition: nothing else may keep a key from being revoked.
             key = replace(key, revoked_at=self.clock.now())
             self.identities.put_key(key)
         return key

@@ -34,8 +34,9 @@ class LookUp:
     """Look up the items of a request.
 
     Groups run at once, `concurrency` of them at the most. One that fails, or takes longer than `item_timeout`, is split
-    into its items, which are tried again alone, so that no item fails for its neighbour. resolvers: opens what answers
-    (workspace id, endpoint). unexpected: told of errors that a resolver did not mean to raise, one of each kind.
+    into its items where one of them may be the reason; they are tried again alone, so that no item fails for its
+    neighbour. While more groups wait than can run, each may take its share of the time only. resolvers: opens what
+    answers (workspace id, endpoint). unexpected: told of errors that a resolver did not mean to raise, one of each kind.
     """
 
     resolvers: Callable[[str, str], Resolver]
@@ -101,7 +102,9 @@ class _Crowd:
 
     def _start(self, group: Group) -> None:
         now = monotonic()
-        until = min(now + self.settings.item_timeout.total_seconds(), self.ends_at)
+        # Each group that waits gets a share of the time that is left: those that hang leave a turn to all others.
+        share = (self.ends_at - now) * self.settings.concurrency / (len(self.waiting) + 1)
+        until = min(now + min(self.settings.item_timeout.total_seconds(), share), self.ends_at)
         number, self.started = self.started, self.started + 1
         self.running[number] = group, until
         timeout = timedelta(seconds=max(0.001, until - now))
@@ -141,7 +144,7 @@ class _Crowd:
         group, _ = self.running.pop(number)
         found, otherwise = outcome
         left = [item for item in group if item.index not in found]
-        if left and len(group) > 1:
+        if left and len(group) > 1 and self.resolver.separable:
             self.waiting.extend([item] for item in left)
             group = [item for item in group if item.index in found]
         self._settle(group, found, otherwise)

@@ -31,6 +31,10 @@ class Meter:
 
     usage: UsageStore
 
+    def charge(self, charge: Charge) -> None:
+        """Charge work that an earlier try did: most often it is charged already. Raises QuotaExceeded."""
+        self.usage.reserve(charge)
+
     @contextmanager
     def charged(self, charge: Charge) -> Iterator[None]:
         """Reserve the units; an error of the work gives them back. Raises QuotaExceeded before any work."""

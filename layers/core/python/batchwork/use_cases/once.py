@@ -36,14 +36,15 @@ class Asked:
 class Errand:
     """One try of a piece of work: its ticket, and what the next try has to know of this one."""
 
-    def __init__(self, ticket: Ticket, note: Callable[[Json], None] | None = None) -> None:
+    def __init__(self, ticket: Ticket, note: Callable[[Json], bool] | None = None) -> None:
         self.ticket = ticket
         self._note = note
 
     def fixed(self, name: str, make: Callable[[], T]) -> T:
         """Return a value that all tries of the work use, such as an integer id: made and noted by the first.
 
-        Without an Idempotency-Key there is no other try, and nothing is noted.
+        Without an Idempotency-Key there is no other try, and nothing is noted. Raises RequestInFlight when somebody took
+        the work over: two tries must not go on with two values.
         """
         noted = self.ticket.noted
         if name not in noted:
@@ -51,7 +52,8 @@ class Errand:
             if self._note is None:
                 return made
             noted = {**noted, name: made}
-            self._note(noted)
+            if not self._note(noted):
+                raise RequestInFlight(retry_after=PATIENCE)
             self.ticket = replace(self.ticket, noted=noted)
         value: T = noted[name]
         return value

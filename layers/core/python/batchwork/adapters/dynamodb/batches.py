@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
@@ -218,12 +219,13 @@ class DynamoBatches:
 
     def stop(self, ref: BatchRef, cause: StopCause, reason: str | None, check_at: datetime) -> Batch | None:
         """Stop a batch in progress. Races closed: cancel against cancel, against completion, against failure."""
+        token = str(uuid4())  # own retry of a lost answer counts
         status = BatchStatus.CANCELLING if cause is StopCause.CANCELLED else BatchStatus.IN_PROGRESS
         try:
             answer = self._dynamodb.update_item(
                 TableName=self._table,
                 Key=keys.header(ref.workspace_id, ref.batch_id),
-                UpdateExpression="SET #stop = :cause, #status = :status, due_at = :check"
+                UpdateExpression="SET #stop = :cause, #status = :status, due_at = :check, stopped_by = :token"
                 + (", reason = :reason" if reason else ""),
                 ConditionExpression="#status = :in_progress AND remaining > :zero"
                 " AND (attribute_not_exists(#stop) OR #stop = :expired)",
@@ -233,6 +235,7 @@ class DynamoBatches:
                         ":cause": str(cause),
                         ":status": str(status),
                         ":check": check_at,
+                        ":token": token,
                         ":reason": reason,
                         ":in_progress": str(BatchStatus.IN_PROGRESS),
                         ":expired": str(StopCause.EXPIRED),
@@ -240,8 +243,11 @@ class DynamoBatches:
                     }
                 ),
                 ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as exc:
+            if row_before(exc).get("stopped_by") == token:
+                return batch_of(exc.response["Item"])  # type: ignore[typeddict-item] # untyped
             # The only transaction on a header closes it: that batch has nothing left to stop.
             if condition_failed(exc) or in_transaction(exc):
                 return None

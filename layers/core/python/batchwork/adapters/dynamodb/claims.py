@@ -59,9 +59,9 @@ class DynamoClaims:
             condition = _STILL if "answered" in before else _STILL_HELD
             values = {":before": wire(before["holder"])}
 
-    def note(self, claim: Claim, noted: Json) -> None:
+    def note(self, claim: Claim, noted: Json) -> bool:
         """Replace the notes. Race closed: a holder that was taken for dead."""
-        self._update(claim, "SET noted = :noted", {":noted": noted})
+        return self._update(claim, "SET noted = :noted", {":noted": noted})
 
     def keep(self, claim: Claim, answered: Answered) -> None:
         """Store the answer. Race closed: a holder that was taken for dead."""
@@ -116,8 +116,8 @@ class DynamoClaims:
                 answered = None
         return Prior(body=before["body"], until=time_of(before["hold_ends"]), answered=answered)
 
-    def _update(self, claim: Claim, update: str, values: dict[str, Any]) -> None:
-        """Update the claim's row while it holds; otherwise do nothing."""
+    def _update(self, claim: Claim, update: str, values: dict[str, Any]) -> bool:
+        """Update the claim's row while it holds; otherwise do nothing and return False."""
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
@@ -127,8 +127,10 @@ class DynamoClaims:
                 ExpressionAttributeValues=row({":holder": claim.token, **values}),
             )
         except ClientError as exc:
-            if not condition_failed(exc):
-                raise
+            if condition_failed(exc):
+                return False
+            raise
+        return True
 
 
 def _claim_row(claim: Claim) -> dict[str, Any]:

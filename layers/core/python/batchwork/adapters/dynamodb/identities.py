@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from batchwork.adapters import aws
 from batchwork.adapters.dynamodb import keys
-from batchwork.adapters.dynamodb.attributes import row, time_of, unrow
-from batchwork.adapters.dynamodb.calls import get_all, query_all
+from batchwork.adapters.dynamodb.attributes import row, time_of, unrow, wire
+from batchwork.adapters.dynamodb.calls import condition_failed, get_all, query_all
 from batchwork.adapters.dynamodb.keys import Key
+from batchwork.domain.errors import Conflict
 from batchwork.domain.workspace import ApiKey, Workspace, WorkspaceStatus
 
 if TYPE_CHECKING:
@@ -22,13 +25,18 @@ class DynamoIdentities:
         self._table = table
         self._dynamodb: DynamoDBClient = dynamodb or aws.client("dynamodb")
 
-    def put_workspace(self, workspace: Workspace) -> None:
+    def put_workspace(self, workspace: Workspace, before: Workspace | None = None) -> None:
         """Create or replace a workspace; its rows are listed under one list_pk."""
-        self._put(keys.workspace(workspace.id), workspace_row(workspace))
+        self._put(
+            keys.workspace(workspace.id),
+            workspace_row(workspace),
+            workspace_row(before) if before else None,
+            "The workspace",
+        )
 
-    def put_key(self, key: ApiKey) -> None:
+    def put_key(self, key: ApiKey, before: ApiKey | None = None) -> None:
         """Create or replace a key."""
-        self._put(keys.api_key(key.workspace_id, key.id), key_row(key))
+        self._put(keys.api_key(key.workspace_id, key.id), key_row(key), key_row(before) if before else None, "The key")
 
     def get(self, workspace_id: str, key_id: str) -> tuple[Workspace, ApiKey] | None:
         """Return both in one strongly consistent read, or None when either is missing."""
@@ -64,8 +72,26 @@ class DynamoIdentities:
         )
         return sorted(map(key_of, map(unrow, found)), key=lambda key: (key.created_at, key.id))
 
-    def _put(self, key: Key, values: dict[str, Any]) -> None:
-        self._dynamodb.put_item(TableName=self._table, Item={**key, **row(values)})
+    def _put(self, key: Key, values: dict[str, Any], before: dict[str, Any] | None, what: str) -> None:
+        """Put a row. Race closed, where it is given what the row was: two operators changing it at the same time."""
+        unchanged: dict[str, Any] = {}
+        if before is not None:
+            # What the index is sorted by is finer than the time that comes back.
+            before = {name: value for name, value in before.items() if not name.startswith("list_")}
+            unchanged = {
+                "ConditionExpression": " AND ".join(
+                    f"#{name} = :{name}" if value else f"(attribute_not_exists(#{name}) OR #{name} = :{name})"
+                    for name, value in before.items()
+                ),
+                "ExpressionAttributeNames": {f"#{name}": name for name in before},
+                "ExpressionAttributeValues": {f":{name}": wire(value) for name, value in before.items()},
+            }
+        try:
+            self._dynamodb.put_item(TableName=self._table, Item={**key, **row(values)}, **unchanged)
+        except ClientError as exc:
+            if condition_failed(exc):
+                raise Conflict(what=what) from exc
+            raise
 
     def _read(self, wanted: list[Key]) -> list[dict[str, Any]]:
         return [unrow(found) for found in get_all(self._dynamodb, self._table, wanted, consistent=True)]
@@ -110,6 +136,7 @@ def key_row(key: ApiKey) -> dict[str, Any]:
         "created_at": key.created_at,
         "expires_at_ms": key.expires_at,
         "revoked_at": key.revoked_at,
+        "replaced_by": key.replaced_by,
     }
 
 
@@ -124,4 +151,5 @@ def key_of(values: dict[str, Any]) -> ApiKey:
         created_at=time_of(values["created_at"]),
         expires_at=time_of(values["expires_at_ms"]) if "expires_at_ms" in values else None,
         revoked_at=time_of(values["revoked_at"]) if "revoked_at" in values else None,
+        replaced_by=values.get("replaced_by"),
     )

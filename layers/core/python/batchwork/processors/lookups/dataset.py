@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import ClassVar
 
 from batchwork.domain.lookup import MAX_ROW_KEY, Dataset, Found, LookupItem, row_key
 from batchwork.ports.lookups import DatasetStore
@@ -22,6 +23,9 @@ class DatasetLookup:
     store: DatasetStore
     dataset: Dataset
     field: str
+
+    #: Rows are read together: no key can spoil the reading of another.
+    separable: ClassVar[bool] = False
 
     def groups(self, items: Sequence[LookupItem]) -> list[Sequence[LookupItem]]:
         """Return groups of a hundred different keys, so that the rows come in as few calls as can be.

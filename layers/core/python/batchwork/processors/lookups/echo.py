@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import ClassVar
 
 from batchwork.domain.lookup import Found, LookupItem
 
@@ -12,6 +13,8 @@ from batchwork.domain.lookup import Found, LookupItem
 @dataclass(frozen=True, slots=True)
 class EchoLookup:
     """Answers items with themselves."""
+
+    separable: ClassVar[bool] = False
 
     def groups(self, items: Sequence[LookupItem]) -> list[Sequence[LookupItem]]:
         """Return all items as one group."""

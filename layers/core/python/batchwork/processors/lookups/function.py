@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from batchwork.domain.errors import LookupFailed
 from batchwork.domain.lookup import Found, LookupItem
@@ -31,6 +31,8 @@ class FunctionLookup:
     endpoint: str
     arn: str
     group_size: int = GROUP_SIZE
+
+    separable: ClassVar[bool] = True
 
     def groups(self, items: Sequence[LookupItem]) -> list[Sequence[LookupItem]]:
         """Return the items in groups of the size that was set, in order."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
+from typing import ClassVar
 
 from batchwork.domain.errors import EgressRefused, ProviderFailed
 from batchwork.domain.lookup import Found, LookupItem
@@ -32,6 +33,8 @@ class UpstreamLookup:
     secrets: SecretStore
     url: str
     secret_ref: str | None = None
+
+    separable: ClassVar[bool] = True
 
     def groups(self, items: Sequence[LookupItem]) -> list[Sequence[LookupItem]]:
         """Return each item alone."""
