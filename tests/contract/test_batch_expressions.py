@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from factories import AT, a_batch, charge_for, items_of
 from fakes.batches import FakeBatches
 
+from batchwork.adapters import aws
 from batchwork.adapters.dynamodb.batches import DynamoBatches
 from batchwork.adapters.packing import Packer
 from batchwork.domain.batch import StopCause, Tally
@@ -50,6 +51,21 @@ def test_a_whole_chunk_of_single_items_is_counted_within_the_limits_of_an_expres
     assert operators.count("contains") == MAX_CHUNK
     assert len(operators) <= 300
     assert len(condition.encode()) <= 4096
+
+
+def test_a_batch_and_its_charge_are_one_transaction_after_its_inputs(table: str) -> None:
+    """Breaks when DynamoBatches.create charges by a call of its own: a death between would lose one of the two."""
+    dynamodb = aws.client("dynamodb")
+    asked: list[tuple[str, list[str]]] = []
+
+    def note(params: dict[str, Any], model: Any, **_: Any) -> None:
+        kinds = [next(iter(action)) for action in params.get("TransactItems", ())]
+        asked.append((model.name, kinds))
+
+    dynamodb.meta.events.register("provide-client-params.dynamodb.*", note)
+    batch = a_batch()
+    DynamoBatches(table, NO_BLOBS, timedelta(days=30), dynamodb).create(batch, items_of(batch), AT, charge_for(batch))
+    assert asked == [("BatchWriteItem", []), ("TransactWriteItems", ["Put", "Put", "Update"])]
 
 
 def test_a_cancel_that_meets_the_transaction_that_closes_the_batch_comes_too_late() -> None:
