@@ -18,7 +18,7 @@ from batchwork.adapters.dynamodb.identities import DynamoIdentities
 from batchwork.adapters.packing import Packer
 from batchwork.adapters.s3 import S3Blobs
 from batchwork.domain.errors import Unauthenticated, WorkspaceSuspended
-from batchwork.use_cases.authenticate import Authenticate
+from batchwork.use_cases.authenticate import Authenticate, require
 from batchwork_admin.__main__ import main
 
 Admin = Callable[..., Any]
@@ -76,9 +76,9 @@ def test_a_suspended_workspace_is_refused_until_it_is_activated(admin: Admin, ta
     text = admin("key", "create", workspace)["api_key"]
     assert admin("workspace", "suspend", workspace)["status"] == "suspended"
     with pytest.raises(WorkspaceSuspended):
-        Authenticate(DynamoIdentities(table), SystemClock())(text)
+        require(Authenticate(DynamoIdentities(table), SystemClock())(text), None)
     assert admin("workspace", "activate", workspace)["status"] == "active"
-    assert Authenticate(DynamoIdentities(table), SystemClock())(text)
+    require(Authenticate(DynamoIdentities(table), SystemClock())(text), "batches:read")
 
 
 def test_a_knowledge_agent_is_made_of_files_and_published(

@@ -112,7 +112,7 @@ def test_a_suspension_is_seen_after_fifteen_seconds_at_the_latest_and_has_its_ow
     identities.put_workspace(replace(workspace, status=WorkspaceStatus.SUSPENDED))
     clock.pass_(15 * SECOND)
     with pytest.raises(WorkspaceSuspended):
-        authenticate(TEXT)
+        require(authenticate(TEXT), None)
 
 
 def test_a_wrong_secret_is_not_told_of_a_suspension(

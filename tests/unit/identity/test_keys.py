@@ -13,7 +13,7 @@ from fakes.sequences import FakeSequences
 
 from batchwork.domain.errors import Conflict, InvalidRequest, NotFound, Unauthenticated, WorkspaceSuspended
 from batchwork.domain.plan import PLANS, Plan
-from batchwork.use_cases.authenticate import Authenticate
+from batchwork.use_cases.authenticate import Authenticate, require
 from batchwork.use_cases.keys import SCOPES, Keys, Workspaces, random_id, random_secret
 
 
@@ -77,7 +77,7 @@ def test_a_suspended_workspace_is_refused_until_it_is_activated(
     _, text = keys.create(workspace.id, "ci", ["*"])
     workspaces.suspend(workspace.id)
     with pytest.raises(WorkspaceSuspended):
-        authenticate(text)
+        require(authenticate(text), None)
     workspaces.activate(workspace.id)
     clock.pass_(timedelta(seconds=15))
     assert authenticate(text).workspace == workspace

@@ -147,12 +147,11 @@ class _Visit:
         return RouteNotFound(method=self._request.method, path=self._request.path[:200])
 
     def _admit(self, caller: Caller, scope: str | None) -> None:
-        """Count the request and tell the limits; what lacks the scope is counted too, but told of the scope."""
+        """Count the request and tell the limits; who may not do it at all is counted too, but told of that."""
         self.line |= {"workspace": caller.workspace.id, "key": caller.key.public}
         allowance = self._gate.limit(caller)
         self.headers |= limit_headers(allowance, self._envelope.reset)
-        if scope is not None:
-            require(caller, scope)
+        require(caller, scope)
         if not allowance.passed:
             full = allowance.refusing
             raise RateLimited(window=full.name, limit=full.limit, retry_after=full.ends_at - allowance.at)

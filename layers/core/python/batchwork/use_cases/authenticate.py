@@ -67,8 +67,7 @@ class Authenticate:
     def __call__(self, presented: str | None) -> Caller:
         """Return who presents the key, cached for at most 15 s.
 
-        Raises Unauthenticated for a key that is malformed, unknown, wrong, revoked or expired, without telling which,
-        and WorkspaceSuspended.
+        Raises Unauthenticated for a key that is malformed, unknown, wrong, revoked or expired, without telling which.
         """
         credential = Credential.parse(presented or "")
         if credential is None:
@@ -78,10 +77,7 @@ class Authenticate:
         key = identity[1] if identity else _NOBODY
         if not key.accepts(credential.secret, now) or identity is None:
             raise Unauthenticated
-        workspace = identity[0]
-        if workspace.status is not WorkspaceStatus.ACTIVE:
-            raise WorkspaceSuspended
-        return Caller(workspace, key)
+        return Caller(identity[0], key)
 
     def _identity(self, credential: Credential, now: datetime) -> Identity | None:
         name = (credential.workspace_id, credential.key_id)
@@ -92,7 +88,12 @@ class Authenticate:
         return identity
 
 
-def require(caller: Caller, scope: str) -> None:
-    """Raise ScopeMissing unless the caller's key has the scope, such as ``batches:write``; ``*`` has every scope."""
-    if scope not in caller.key.scopes and EVERY_SCOPE not in caller.key.scopes:
+def require(caller: Caller, scope: str | None) -> None:
+    """Raise WorkspaceSuspended, or ScopeMissing unless the caller's key has the scope, such as ``batches:write``.
+
+    ``*`` has every scope; None asks for none.
+    """
+    if caller.workspace.status is not WorkspaceStatus.ACTIVE:
+        raise WorkspaceSuspended
+    if scope is not None and not {scope, EVERY_SCOPE} & caller.key.scopes:
         raise ScopeMissing(scope=scope)
