@@ -60,6 +60,29 @@ def authorize_queue_batches_as_iam_does() -> None:
     iam_actions._action_from_target = action  # noqa: SLF001 -- see above
 
 
+#: Processes that one function may have: more only make each other wait for a laptop's few cores while they start.
+WORKERS = 8
+
+
+def let_invocations_wait_for_a_worker() -> None:
+    """Let a burst wait for its function's few processes; ministack would start one for each request at once.
+
+    No function of ours invokes itself, which is what ministack fears of waiting.
+    """
+    from ministack.services import lambda_svc
+
+    acquire = lambda_svc.acquire_worker
+
+    def patient(name: str, config: dict[str, Any], code: bytes, qualifier: str = "$LATEST") -> tuple[Any, str]:
+        while True:
+            worker, reason = acquire(name, config, code, qualifier=qualifier, max_concurrency=WORKERS)
+            if worker is not None or reason != "func_cap":
+                return worker, reason
+            time.sleep(0.005)
+
+    lambda_svc.acquire_worker = patient
+
+
 def _end_with_starter() -> None:
     # Not through sys.stdin, whose lock the interpreter needs to shut down.
     while os.read(0, 1):
@@ -73,6 +96,7 @@ def main() -> None:
     threading.Thread(target=_end_with_starter, name="starter-watch", daemon=True).start()
     make_queues_fair()
     authorize_queue_batches_as_iam_does()
+    let_invocations_wait_for_a_worker()
     from ministack.app import main as serve
 
     sys.argv = ["ministack"]

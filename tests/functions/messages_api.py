@@ -28,6 +28,7 @@ from batchwork.domain.chunk import Unit
 from batchwork.domain.item import ItemError, Result
 from batchwork.domain.lease import Lease
 from batchwork.domain.usage import month_of
+from batchwork.use_cases import settle
 from batchwork.use_cases.agents import Agents, Draft
 from batchwork.use_cases.keys import Keys, Workspaces
 
@@ -217,4 +218,6 @@ def api(table: str, bucket: str, monkeypatch: pytest.MonkeyPatch) -> MessagesApi
     queue_url = str(aws.client("sqs").create_queue(QueueName="work")["QueueUrl"])
     for name, value in {"TABLE_NAME": table, "BUCKET_NAME": bucket, "WORK_QUEUE_URL": queue_url}.items():
         monkeypatch.setenv(name, value)
+    # moto loses updates under threads: here chunks are settled one after the other.
+    monkeypatch.setattr(settle, "_AT_ONCE", 1)
     return MessagesApi(table, bucket, queue_url)

@@ -33,7 +33,7 @@ class Tenant:
     def call(self, method: str, path: str, headers: dict[str, str] | None = None, **settings: Any) -> requests.Response:
         """Call {base_url}path."""
         sent = {"Authorization": f"Bearer {self.presented}", **(headers or {})}
-        return requests.request(method, f"{self.url}{path}", headers=sent, timeout=30, **settings)
+        return requests.request(method, f"{self.url}{path}", headers=sent, timeout=60, **settings)
 
     def used(self) -> int:
         """Return the month's units, as /me tells them."""
