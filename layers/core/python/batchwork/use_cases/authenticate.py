@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from batchwork.domain.errors import ScopeMissing, Unauthenticated, WorkspaceSuspended
+from batchwork.domain.recent import Fresh
 from batchwork.domain.workspace import ApiKey, Caller, Credential, Workspace, WorkspaceStatus
 from batchwork.ports import Clock
 from batchwork.ports.identity import IdentityStore
@@ -30,30 +29,8 @@ _NOBODY = ApiKey(
 Identity = tuple[Workspace, ApiKey]
 
 
-@dataclass(slots=True)
-class _Memory:
-    """Rows read lately, by key; guarded by a lock since a function may serve several threads."""
-
-    rows: OrderedDict[tuple[str, str], tuple[datetime, Identity | None]] = field(default_factory=OrderedDict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def recall(self, name: tuple[str, str], now: datetime) -> tuple[bool, Identity | None]:
-        """Return whether the row is remembered and still fresh, and the row."""
-        with self.lock:
-            until, identity = self.rows.get(name, (now, None))
-            if until <= now:
-                self.rows.pop(name, None)
-                return False, None
-            self.rows.move_to_end(name)
-            return True, identity
-
-    def remember(self, name: tuple[str, str], identity: Identity | None, now: datetime) -> None:
-        """Keep a row, or its absence, for a while."""
-        with self.lock:
-            self.rows[name] = (now + (FRESH if identity else FRESH_ABSENCE), identity)
-            self.rows.move_to_end(name)
-            while len(self.rows) > REMEMBERED:
-                self.rows.popitem(last=False)
+def _memory() -> Fresh[tuple[str, str], Identity | None]:
+    return Fresh(REMEMBERED, lambda identity: FRESH if identity else FRESH_ABSENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +39,7 @@ class Authenticate:
 
     identities: IdentityStore
     clock: Clock
-    _memory: _Memory = field(default_factory=_Memory, repr=False)
+    _memory: Fresh[tuple[str, str], Identity | None] = field(default_factory=_memory, repr=False)
 
     def __call__(self, presented: str | None) -> Caller:
         """Return who presents the key, cached for at most 15 s.
@@ -81,11 +58,7 @@ class Authenticate:
 
     def _identity(self, credential: Credential, now: datetime) -> Identity | None:
         name = (credential.workspace_id, credential.key_id)
-        known, identity = self._memory.recall(name, now)
-        if not known:
-            identity = self.identities.get(*name)
-            self._memory.remember(name, identity, now)
-        return identity
+        return self._memory.get(name, now, lambda: self.identities.get(*name))
 
 
 def require(caller: Caller, scope: str | None) -> None:
