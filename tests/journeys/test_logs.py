@@ -9,16 +9,18 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
-import botocore.session
 import pytest
 import requests
 
 from journeys.client import Client, Stack
 from journeys.model import model
+from local.limits import client_of
 from local.receiver import Receiver, receiver
 
 FUNCTIONS = (
     "completion",
+    "lookups-batch",
+    "me",
     "messages-agents",
     "messages-cancel",
     "messages-chats",
@@ -52,20 +54,9 @@ class Private:
         return {*self.said.values(), self.webhook_secret, self.model_key, *self.seen, *keys, *secrets}
 
 
-def aws(stack: Stack, service: str) -> Any:
-    where = stack["aws"]
-    return botocore.session.get_session().create_client(
-        service,
-        endpoint_url=where["endpoint_url"],
-        region_name=where["AWS_DEFAULT_REGION"],
-        aws_access_key_id=where["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=where["AWS_SECRET_ACCESS_KEY"],
-    )
-
-
 def logged(stack: Stack) -> dict[str, str]:
     """Return every log group's lines, and the emulator's and the starter's own logs."""
-    logs = aws(stack, "logs")
+    logs = client_of(stack, "logs")
     texts: dict[str, str] = {}
     for group in logs.describe_log_groups()["logGroups"]:
         name = group["logGroupName"]
@@ -103,6 +94,10 @@ def an_agent(client: Client, provider: dict[str, Any], private: Private) -> str:
 def what_goes_well(client: Client, agent_id: str, hook: Receiver, private: Private) -> None:
     """Run a batch with a file and a webhook, chat, and cancel."""
     said = private.said
+    assert client.call("GET", "/me").status_code == 200
+    asked = {"requests": [{said["name"]: said["message"]}, said["user"], {"id": f"\0{said['broken']}"}]}
+    looked_up = client.call("POST", "/signals/batch", json=asked, headers={"Idempotency-Key": said["custom-id"]})
+    assert looked_up.status_code == 207
     form = {"file": ("notes.txt", said["file"].encode(), "text/plain")}
     file = client.ok("POST", "/chats/upload-file", files=form)["data"]
     private.seen |= set(parse_qs(urlsplit(file["file_url"]).query)["X-Amz-Signature"])
@@ -170,7 +165,7 @@ def test_invariant_8_nothing_private_reaches_a_log_line_or_an_error_body(stack: 
     client = Client(stack, "enterprise")
     workspace_id = stack["workspaces"]["enterprise"]
     secret = f"/batchwork/{workspace_id}/{uuid4().hex}"
-    aws(stack, "ssm").put_parameter(Name=secret, Value=private.model_key, Type="SecureString")
+    client_of(stack, "ssm").put_parameter(Name=secret, Value=private.model_key, Type="SecureString")
 
     def say(message: str) -> tuple[int, str | dict[str, Any]]:
         if private.said["broken"] in message:

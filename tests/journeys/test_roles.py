@@ -7,10 +7,10 @@ import json
 import random
 from typing import Any
 
-import botocore.session
 import requests
 
 from journeys.client import Client, Stack
+from local.limits import client_of
 
 
 def incompressible(size: int) -> str:
@@ -78,13 +78,7 @@ def test_a_batch_too_large_for_rows_is_worked_read_and_cancelled(stack: Stack) -
 
 
 def test_the_sweeper_sweeps(stack: Stack) -> None:
-    aws: Any = botocore.session.get_session().create_client(
-        "lambda",
-        endpoint_url=stack["aws"]["endpoint_url"],
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
+    aws = client_of(stack, "lambda")
     names = [each["FunctionName"] for each in aws.list_functions()["Functions"]]
     (sweeper,) = [name for name in names if "SweeperFunction" in name]
     answer: dict[str, Any] = aws.invoke(FunctionName=sweeper, Payload=b"{}")

@@ -248,7 +248,7 @@ class DynamoBatches:
         except ClientError as exc:
             if row_before(exc).get("stopped_by") == token:
                 return batch_of(exc.response["Item"])  # type: ignore[typeddict-item] # untyped
-            # The only transaction on a header closes it: that batch has nothing left to stop.
+            # The only transaction on a header that is there closes it: that batch has nothing left to stop.
             if condition_failed(exc) or in_transaction(exc):
                 return None
             raise
