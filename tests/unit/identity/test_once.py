@@ -205,7 +205,7 @@ def test_a_refusal_frees_the_key_for_a_request_put_right(once: Once, claims: Fak
     assert not work.tickets[0].again
 
 
-@pytest.mark.parametrize("status", [204, 400, 402, 404, 409, 422, 429, 500, 503])
+@pytest.mark.parametrize("status", [301, 400, 402, 404, 409, 422, 429, 500, 503])
 def test_any_other_answer_is_not_kept(once: Once, claims: FakeClaims, status: int) -> None:
     work = Works(lambda _: Answered(status, "no"))
     for _ in range(2):

@@ -5,7 +5,8 @@ The docstring of an error is its message: a sentence in which the error's facts 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 
@@ -24,13 +25,15 @@ class Problem:
     """One thing wrong with a request, at one place in it.
 
     place: dotted path as the client wrote it, such as ``requests.17.custom_id``.
-    kind: machine-readable name of the rule. structural: the shape is wrong (as opposed to a broken rule).
+    kind: machine-readable name of the rule. structural: the shape is wrong (as opposed to a broken rule). facts: what
+    a client may act on, by the names that its family gives them.
     """
 
     place: str
     message: str
     kind: str
     structural: bool = True
+    facts: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 class Unauthenticated(BatchworkError):
@@ -95,6 +98,36 @@ class InvalidRequest(BatchworkError):
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
         super().__init__()
+
+
+class OperationTooLarge(BatchworkError):
+    """Operation body must not exceed 100KB"""
+
+    code = "operation_too_large"
+
+
+class MalformedId(BatchworkError):
+    """This is no id: one begins with {prefix}, or is a bare cuid."""
+
+    code = "malformed_id"
+
+
+class NotPermitted(BatchworkError):
+    """{reason}"""
+
+    code = "not_permitted"
+
+
+class NetworkRefused(BatchworkError):
+    """{reason}"""
+
+    code = "network_refused"
+
+
+class UpstreamFailed(BatchworkError):
+    """{reason}"""
+
+    code = "upstream_failed"
 
 
 class MalformedBody(BatchworkError):

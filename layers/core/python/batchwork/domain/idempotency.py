@@ -18,7 +18,7 @@ from batchwork.domain.item import Json
 KEPT = timedelta(hours=24)
 MAX_KEY = 255
 #: Answers worth replaying; any other frees the key.
-REPLAYED = frozenset({200, 201, 202, 207})
+REPLAYED = frozenset({200, 201, 202, 204, 207})
 _BARE = re.compile(rf"[\x21-\x7e]([\x20-\x7e]{{0,{MAX_KEY - 2}}}[\x21-\x7e])?")
 
 

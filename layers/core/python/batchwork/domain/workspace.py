@@ -15,6 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from batchwork.domain.plan import Plan, terms_of
+from batchwork.domain.target import Target
 
 _KEY = re.compile(r"bw_(?P<workspace>[a-z0-9]{1,32})_(?P<key>[a-z0-9]{1,32})\.(?P<secret>[A-Za-z0-9_-]{1,128})")
 
@@ -33,7 +34,7 @@ class Workspace:
     """A tenant: nothing is shared between two of them.
 
     plan: slug of what it bought. changes: what its operator set otherwise (domain.plan.CHANGEABLE). number: its integer
-    id, for APIs that show one.
+    id, for APIs that show one. targets: where operations go instead of Batchwork's own resources, by prefix of the path.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Workspace:
     status: WorkspaceStatus = WorkspaceStatus.ACTIVE
     changes: Mapping[str, int | bool | None] = field(default_factory=dict)
     number: int = 0
+    targets: Mapping[str, Target] = field(default_factory=dict)
 
     @property
     def terms(self) -> Plan:

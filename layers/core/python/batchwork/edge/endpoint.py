@@ -11,28 +11,29 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from batchwork.domain.errors import (
     AnswerTooLarge,
     BatchworkError,
     BodyTooLarge,
-    InvalidRequest,
-    Problem,
     RateLimited,
     RouteNotFound,
     Unauthenticated,
     WorkspaceSuspended,
 )
-from batchwork.domain.idempotency import MAX_KEY, Answered, digest, key_of
+from batchwork.domain.idempotency import Answered, Ticket
 from batchwork.domain.workspace import Caller
 from batchwork.edge import settings, telemetry
 from batchwork.edge.credentials import presented_key
 from batchwork.edge.http import GATEWAY_PATIENCE, Request, Response
+from batchwork.edge.idempotency import KeyRule
 from batchwork.edge.limits import Reset, limit_headers, retry_after
 from batchwork.use_cases.authenticate import Authenticate, require
 from batchwork.use_cases.limit import LimitRequests
-from batchwork.use_cases.once import Asked, Errand, Once
+from batchwork.use_cases.once import Errand, Once
+
+T = TypeVar("T")
 
 #: Bytes of a request's body: below the 6 MB (AWS limit) that invoke a function, event and escapes included.
 BODY_LIMIT = 5 * 1024 * 1024
@@ -42,6 +43,22 @@ ANSWER_LIMIT = 5_500_000
 #: What a valid request is to do. It runs once under an Idempotency-Key, and may find that an earlier try did it.
 Act = Callable[[Errand], Response]
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Intent(Generic[T]):
+    """An act whose checks can be made without it: what a dry run asks for.
+
+    check: reads, and raises what the act would raise; its argument says whether an earlier try may have done the work
+    (`Ticket.again`). act: does the work with what was checked.
+    """
+
+    check: Callable[[bool], T]
+    act: Callable[[T, Errand], Response]
+
+    def __call__(self, errand: Errand) -> Response:
+        """Check, then do it."""
+        return self.act(self.check(errand.ticket.again), errand)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +74,8 @@ class Route:
 
 
 Routes = Mapping[tuple[str, str], Route]
+#: Returns the route that serves a request, None when there is none.
+Find = Callable[[Request], Route | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,28 +88,34 @@ class Gate:
 
 
 class Envelope(Protocol):
-    """How a family answers errors, and what it means by X-RateLimit-Reset."""
+    """How a family answers errors, what it means by X-RateLimit-Reset, and what it takes for an Idempotency-Key."""
 
     @property
     def reset(self) -> Reset:
         """Return the meaning."""
 
+    @property
+    def keys(self) -> KeyRule:
+        """Return the rule."""
+
     def error(self, exc: Exception, request: Request) -> Response:
         """Return the answer to an error: a BatchworkError, or anything else for an unexpected one."""
 
 
-def endpoint(*, routes: Routes, gate: Gate, envelope: Envelope, service: str) -> Handler:
-    """Return the handler of a function. routes: by (method, resource); what is none of them, is not found.
+def endpoint(*, routes: Routes | Find, gate: Gate, envelope: Envelope, service: str) -> Handler:
+    """Return the handler of a function. routes: by (method, resource), or found by the family itself; what is none of
+    them, is not found.
 
     PUBLIC_BASE_URL, when set, is the URL that links in answers begin with.
     """
     logger = telemetry.logger(service)
     public_url = settings.text("PUBLIC_BASE_URL", "")
+    find = routes if callable(routes) else _among(routes)
 
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         started = time.perf_counter()
         request = Request.from_event(event, public_url, _time_left(context))
-        visit = _Visit(routes, gate, envelope, request)
+        visit = _Visit(find, gate, envelope, request)
         response, answer = visit.answer()
         visit.line["status"] = response.status
         visit.line["duration_ms"] = round((time.perf_counter() - started) * 1000, 1)
@@ -101,11 +126,36 @@ def endpoint(*, routes: Routes, gate: Gate, envelope: Envelope, service: str) ->
     return handler
 
 
+def _among(routes: Routes) -> Find:
+    return lambda request: routes.get((request.method, request.resource))
+
+
+def serve(
+    route: Route, request: Request, caller: Caller, gate: Gate, keys: KeyRule, ticket: Ticket | None = None
+) -> tuple[Response, bool]:
+    """Return the answer to a request of a caller who may make it, and whether it is a replay: size of the body, the
+    route's own rules, Idempotency-Key, the work itself.
+
+    ticket: what it is done under when it is part of something larger.
+    """
+    if len(request.body) > BODY_LIMIT:
+        raise BodyTooLarge(received=len(request.body), limit=BODY_LIMIT)
+    act = route.serve(request, caller)
+    if isinstance(act, Response):
+        return act, False
+    if gate.once is None:
+        raise TypeError("a route acts, and nothing lets it act once")
+    asked = keys.asked(request, request.time_left)
+    answered, replayed = gate.once(caller, asked, lambda errand: _done(act(errand)), ticket)
+    headers = answered.headers | ({"Idempotency-Replayed": "true"} if replayed else {})
+    return Response(answered.status, headers=headers, raw=answered.text), replayed
+
+
 class _Visit:
     """One request's way through. line: what its log line tells; headers: what its answer carries, errors included."""
 
-    def __init__(self, routes: Routes, gate: Gate, envelope: Envelope, request: Request) -> None:
-        self._routes, self._gate, self._envelope, self._request = routes, gate, envelope, request
+    def __init__(self, find: Find, gate: Gate, envelope: Envelope, request: Request) -> None:
+        self._find, self._gate, self._envelope, self._request = find, gate, envelope, request
         self.line: dict[str, Any] = {
             "method": request.method,
             "resource": request.resource,
@@ -130,15 +180,15 @@ class _Visit:
 
     def _serve(self) -> Response:
         request = self._request
-        route = self._routes.get((request.method, request.resource))
+        route = self._find(request)
         if route is None:
             raise self._lost()
         caller = self._gate.authenticate(presented_key(request.headers))
         self._admit(caller, route.scope)
-        if len(request.body) > BODY_LIMIT:
-            raise BodyTooLarge(received=len(request.body), limit=BODY_LIMIT)
-        served = route.serve(request, caller)
-        return served if isinstance(served, Response) else self._act(served, caller)
+        response, replayed = serve(route, request, caller, self._gate, self._envelope.keys)
+        if replayed:
+            self.line["replayed"] = True
+        return response
 
     def _lost(self) -> RouteNotFound:
         """Return the error for a route that is none: anybody may ask for it, but who has a key is counted."""
@@ -155,33 +205,6 @@ class _Visit:
         if not allowance.passed:
             full = allowance.refusing
             raise RateLimited(window=full.name, limit=full.limit, retry_after=full.ends_at - allowance.at)
-
-    def _act(self, act: Act, caller: Caller) -> Response:
-        if self._gate.once is None:
-            raise TypeError("a route acts, and nothing lets it act once")
-        answered, replayed = self._gate.once(caller, _asked(self._request), lambda errand: _done(act(errand)))
-        if replayed:
-            self.line["replayed"] = True
-        headers = answered.headers | ({"Idempotency-Replayed": "true"} if replayed else {})
-        return Response(answered.status, headers=headers, raw=answered.text)
-
-
-def _asked(request: Request) -> Asked:
-    """Return what is asked for. Raises InvalidRequest for an Idempotency-Key that is none."""
-    presented = request.headers.get("idempotency-key")
-    key = None if presented is None else key_of(presented)
-    if presented is not None and key is None:
-        message = f"Must be 1 to {MAX_KEY} printable ASCII characters, bare or in double quotes"
-        raise InvalidRequest([Problem("Idempotency-Key", message, "idempotency_key", structural=False)])
-    # Each part for itself: joined by & and =, a value that holds both would read like two parameters.
-    query = (part.encode("utf-8", "surrogatepass") for pair in sorted(request.query.items()) for part in pair)
-    return Asked(
-        name=f"{request.method} {request.path}",
-        # Nobody compares what has no key, and to digest 5 MB takes milliseconds.
-        body="" if key is None else digest(*query, request.content),
-        key=key,
-        time_left=request.time_left,
-    )
 
 
 def _done(response: Response) -> Answered:

@@ -74,13 +74,15 @@ class Once:
     new_id: Callable[[], str]
     unkept: Callable[[Exception], None]
 
-    def __call__(self, caller: Caller, asked: Asked, work: Callable[[Errand], Answered]) -> tuple[Answered, bool]:
-        """Return the work's answer, and whether it is a replay.
+    def __call__(
+        self, caller: Caller, asked: Asked, work: Callable[[Errand], Answered], ticket: Ticket | None = None
+    ) -> tuple[Answered, bool]:
+        """Return the work's answer, and whether it is a replay. ticket: a new one unless it is given.
 
         Raises IdempotencyKeyReused, RequestInFlight (fact `retry_after`), and what the work raises.
         """
         now = self.clock.now()
-        ticket = Ticket(self.new_id(), now)
+        ticket = ticket or Ticket(self.new_id(), now)
         if asked.key is None:
             return work(Errand(ticket)), False
         claim = Claim(

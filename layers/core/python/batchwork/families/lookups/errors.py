@@ -8,6 +8,7 @@ from batchwork.domain import errors
 from batchwork.domain.errors import BatchworkError, Problem
 from batchwork.domain.item import Json
 from batchwork.edge.http import Request, Response
+from batchwork.edge.idempotency import PRINTABLE
 from batchwork.edge.json_text import BODY
 from batchwork.edge.limits import Reset
 
@@ -38,6 +39,11 @@ TABLE: dict[type[BatchworkError], tuple[int, str]] = {
     errors.AlreadyCounted: (500, "server_error"),
     errors.LookupFailed: (502, "upstream_failed"),
     errors.ProviderFailed: (502, "upstream_failed"),
+    errors.MalformedId: (422, "validation_failed"),
+    errors.NotPermitted: (409, "conflict"),
+    errors.OperationTooLarge: (422, "validation_failed"),
+    errors.NetworkRefused: (502, "upstream_failed"),
+    errors.UpstreamFailed: (502, "upstream_failed"),
 }
 #: What details tell of an error's facts: name → fact.
 _FACTS: dict[type[BatchworkError], dict[str, str]] = {
@@ -55,6 +61,7 @@ class LookupsEnvelope:
     """How the lookups family answers errors."""
 
     reset = Reset.IN
+    keys = PRINTABLE
 
     def error(self, exc: Exception, request: Request) -> Response:
         """Return the answer to an error; a server error names the request, and nothing of what went wrong."""

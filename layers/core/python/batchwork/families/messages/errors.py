@@ -6,6 +6,7 @@ from batchwork.domain import errors
 from batchwork.domain.errors import AgentNotPublished, BatchworkError, InvalidRequest, ProviderFailed
 from batchwork.domain.item import Json
 from batchwork.edge.http import Request, Response
+from batchwork.edge.idempotency import PRINTABLE
 from batchwork.edge.limits import Reset
 
 PERMISSION_DENIED = 10001
@@ -40,6 +41,11 @@ TABLE: dict[type[BatchworkError], tuple[int, int]] = {
     errors.LookupFailed: (500, SERVER_ERROR),
     errors.EngineFailed: (500, SERVER_ERROR),
     errors.AlreadyCounted: (500, SERVER_ERROR),
+    errors.MalformedId: (400, BAD_REQUEST),
+    errors.NotPermitted: (409, BAD_REQUEST),
+    errors.OperationTooLarge: (422, BAD_REQUEST),
+    errors.NetworkRefused: (500, SERVER_ERROR),
+    errors.UpstreamFailed: (500, SERVER_ERROR),
 }
 UNEXPECTED = (500, SERVER_ERROR)
 #: Places listed in one answer; a last entry counts the others.
@@ -54,6 +60,7 @@ class MessagesEnvelope:
 
     #: The spec is silent; a Unix time is what most APIs mean by X-RateLimit-Reset.
     reset = Reset.AT
+    keys = PRINTABLE
 
     def error(self, exc: Exception, request: Request) -> Response:
         """Return the answer to an error; a server error names the request, and nothing of what went wrong."""

@@ -1,0 +1,123 @@
+"""One operation of a batch, done as if it were a request of its own (seed 000: the caller's own context)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from batchwork.domain.errors import BatchworkError, RouteNotFound
+from batchwork.domain.idempotency import Ticket
+from batchwork.domain.operation import Ended, Operation
+from batchwork.domain.workspace import Caller
+from batchwork.edge.endpoint import Envelope, Gate, Intent, serve
+from batchwork.edge.http import Request, Response
+from batchwork.families.operations.resources import Resources
+from batchwork.use_cases.authenticate import require
+
+#: What an answer's error is called when it has none of its own, as those of upstreams.
+_FAILED = "REQUEST_FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What an operation has from the request that it stands in. base_url: before the paths of links."""
+
+    base_url: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """Do, or rehearse, one operation. unexpected: told of errors that nobody meant to raise."""
+
+    resources: Resources
+    gate: Gate
+    envelope: Envelope
+    unexpected: Callable[[Exception], None]
+
+    def perform(
+        self, operation: Operation, caller: Caller, ticket: Ticket, around: Around, time_left: timedelta
+    ) -> Ended:
+        """Return what the operation ended with: scope, its route's rules, its own Idempotency-Key, the work.
+
+        ticket: what it is done under; time_left: how long it may take.
+        """
+        request = _request(operation, around, time_left)
+        try:
+            route = self.resources.find(request)
+            if route is None:
+                raise RouteNotFound(method=request.method, path=request.path[:200])
+            require(caller, route.scope)
+            response, _ = serve(route, request, caller, self.gate, self.envelope.keys, ticket)
+        except Exception as exc:  # noqa: BLE001 -- an operation's failure is its own, never the batch's
+            return self._failed(exc, request)
+        return ended(response)
+
+    def rehearse(self, operation: Operation, caller: Caller, around: Around, time_left: timedelta) -> Ended:
+        """Return what the operation would be refused with, or 200 with no body; nothing is changed (seed 000, dry run)."""
+        request = _request(operation, around, time_left)
+        try:
+            route = self.resources.find(request)
+            if route is None:
+                raise RouteNotFound(method=request.method, path=request.path[:200])
+            require(caller, route.scope)
+            act = route.serve(request, caller)
+            self.envelope.keys.asked(request, time_left)
+            if isinstance(act, Intent):
+                act.check(False)
+        except Exception as exc:  # noqa: BLE001 -- an operation's failure is its own, never the batch's
+            return self._failed(exc, request)
+        return Ended(status=200)
+
+    def _failed(self, exc: Exception, request: Request) -> Ended:
+        if not isinstance(exc, BatchworkError):
+            self.unexpected(exc)
+        return ended(self.envelope.error(exc, request))
+
+
+def ended(response: Response) -> Ended:
+    """Return what an operation with this answer ended with."""
+    body = _body(response)
+    if response.status < 400:
+        return Ended(status=response.status, body=body)
+    error = body.get("error") if isinstance(body, dict) else None
+    if not isinstance(error, dict):
+        message = error if isinstance(error, str) else f"The call was answered with HTTP status {response.status}."
+        error = {"code": _FAILED, "message": message}
+    return Ended(status=response.status, body=body, error=error)
+
+
+def _request(operation: Operation, around: Around, time_left: timedelta) -> Request:
+    """Return the request that an operation is. Its headers say nothing of who calls: they were left out before."""
+    body = b"" if operation.body is None else _compact(operation.body).encode("utf-8", "surrogatepass")
+    return Request(
+        method=operation.method,
+        resource="",
+        path=operation.path,
+        headers=dict(operation.headers),
+        body=body,
+        base_url=around.base_url,
+        request_id=around.request_id,
+        time_left=time_left,
+    )
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _body(response: Response) -> Any:
+    """Return an answer's body: JSON where it is, text where it is not, None where there is none."""
+    if response.raw is None:
+        return response.body
+    if not response.raw:
+        return None
+    if "json" not in response.headers.get("Content-Type", "application/json").lower():
+        return response.raw
+    try:
+        return json.loads(response.raw)
+    except ValueError:
+        return response.raw
