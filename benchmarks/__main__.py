@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-TABLES = ("accept", "lookups", "capacity", "modules", "stack")
+TABLES = ("accept", "lookups", "operations", "capacity", "modules", "stack", "operations_stack")
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from local.table import definition
 
 TABLE, BUCKET = "bench", "bench-blobs"
 #: What tells two requests of one operation apart: the kinds of rows they are for, and which lookup or row of a dataset.
-_KIND = re.compile(rb'"(WS|RATE|CLAIM|SEQ|AGENTS|DATASET|KEY|DATA)#')
+_KIND = re.compile(rb'"(WS|RATE|CLAIM|SEQ|AGENTS|DATASET|KEY|DATA|ACCOUNT|POST)#')
 _PART = re.compile(rb'"((?:LOOKUP|ROW)#[^"]*)"')
 
 
