@@ -12,6 +12,7 @@ from local import stack
 from local.demo_checks import DemoFailed
 from local.demo_lookups import lookups
 from local.demo_messages import messages
+from local.demo_operations import operations
 from local.process import stack_in
 
 
@@ -27,6 +28,7 @@ def main() -> None:
             print(f"The stack answers at {running['base_url']} ({time.monotonic() - started:.1f} s)")
             messages(running)
             lookups(running)
+            operations(running)
     except (DemoFailed, RuntimeError, requests.RequestException) as exc:
         sys.exit(f"\nThe demo failed: {exc}")
     print(f"\nAll as documented, in {time.monotonic() - started:.1f} s. `make serve` keeps a stack running.")

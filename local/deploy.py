@@ -36,8 +36,11 @@ PARAMETERS = {
     "AllowLoopbackEgress": "true",
     # Two cores work no faster on more, and every worker is a process.
     "WorkerConcurrency": "4",
+    "JobConcurrency": "4",
     "SenderConcurrency": "6",
     "ReceiverConcurrency": "2",
+    # The emulator waits as long as it takes; two seconds more than a batch may run.
+    "GatewayTimeoutMillis": "62000",
     "ThrottleRate": "5000",
     "ThrottleBurst": "5000",
 }

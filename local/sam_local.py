@@ -93,6 +93,7 @@ def run(listen: str, host: str, directory: Path, options: list[str]) -> int:
 def _environment(outputs: dict[str, str], here: str, there: str) -> dict[str, str]:
     queues = {
         "WORK_QUEUE_URL": outputs["WorkQueueUrl"].replace(here, there),
+        "OPERATIONS_QUEUE_URL": outputs["OperationsQueueUrl"].replace(here, there),
         "DELIVERY_QUEUE_URL": outputs["DeliveryQueueUrl"].replace(here, there),
     }
     return {

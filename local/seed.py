@@ -1,7 +1,8 @@
-"""What a fresh local stack holds: a workspace and key per plan, and the pro workspace's agents.
+"""What a fresh local stack holds: a workspace and key per plan, the pro workspace's agents, and in every workspace the
+account and the post that the operations family's documentation names.
 
 Nobody chose what their lookups do, so they all echo, as the API's documentation shows it. Everything is made by the use
-cases that an operator's CLI and the API use, so that nothing local is special.
+cases that an operator's CLI and the API use, so that nothing local is special; only the ids of account and post are given.
 """
 
 from __future__ import annotations
@@ -10,19 +11,30 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from batchwork.adapters import aws
 from batchwork.adapters.clock import SystemClock
 from batchwork.adapters.dynamodb.agents import DynamoAgents
 from batchwork.adapters.dynamodb.identities import DynamoIdentities
+from batchwork.adapters.dynamodb.resource_rows import AccountCodec, PostCodec
 from batchwork.adapters.dynamodb.sequences import DynamoSequences
+from batchwork.adapters.dynamodb.shelf import DynamoShelf
 from batchwork.adapters.packing import Packer
 from batchwork.adapters.s3 import S3Blobs
+from batchwork.domain.account import Account
 from batchwork.domain.agent import Document
+from batchwork.domain.idempotency import Ticket
 from batchwork.domain.lookup import ENDPOINTS
 from batchwork.domain.plan import PLANS
+from batchwork.domain.post import Post, PostStatus
+from batchwork.domain.resource import to_millis
+from batchwork.ports import Clock
 from batchwork.use_cases.agents import Agents, Draft
+from batchwork.use_cases.drafts import parts_for
 from batchwork.use_cases.keys import EVERY_SCOPE, Keys, Workspaces
 
 FAQ = Path(__file__).parent / "faq"
+#: The account and the post of the seed document's examples.
+ACCOUNT, POST = "acc_123", "clxold1234567890"
 
 
 def seed(table: str, bucket: str) -> dict[str, Any]:
@@ -38,6 +50,8 @@ def seed(table: str, bucket: str) -> dict[str, Any]:
     revoked, texts["revoked"] = keys.create(ids["pro"], "revoked", [EVERY_SCOPE])
     keys.revoke(ids["pro"], revoked.id)
 
+    for workspace_id in (*ids.values(), other):
+        examples(table, workspace_id, clock)
     agents = Agents(DynamoAgents(table, Packer(lambda: S3Blobs(bucket))), clock, lambda: str(uuid.uuid4()))
     draft = Draft(
         name="Shop assistant",
@@ -55,6 +69,33 @@ def seed(table: str, bucket: str) -> dict[str, Any]:
         "workspaces": ids,
         "lookup_endpoints": list(ENDPOINTS),
     }
+
+
+def examples(table: str, workspace_id: str, clock: Clock) -> None:
+    """Store the account and the post of the documentation's examples; what is there already stays as it is."""
+    made = Ticket(f"examples of {workspace_id}", to_millis(clock.now()))
+    account = Account(
+        id=ACCOUNT,
+        workspace_id=workspace_id,
+        created_at=made.at,
+        updated_at=made.at,
+        platform="TWITTER",
+        username="local",
+        display_name="Local account",
+        connected_at=made.at,
+    )
+    post = Post(
+        id=POST,
+        workspace_id=workspace_id,
+        created_at=made.at,
+        updated_at=made.at,
+        content="A draft of last week.",
+        status=PostStatus.DRAFT,
+        parts=parts_for([account], made),
+    )
+    dynamodb = aws.client("dynamodb")
+    DynamoShelf(table, AccountCodec(), dynamodb).add(account)
+    DynamoShelf(table, PostCodec(), dynamodb).add(post)
 
 
 def document(path: Path) -> Document:

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from batchwork.domain.errors import BatchworkError, InvalidRequest
 from batchwork.domain.item import Json
-from batchwork_admin import agents, datasets, keys, lookups, target, usage, workspaces
+from batchwork_admin import agents, datasets, keys, lookups, target, targets, usage, workspaces
 from batchwork_admin.target import NoTargetError
 
 NOUNS = {
@@ -22,6 +22,7 @@ NOUNS = {
     "agent": agents,
     "lookup": lookups,
     "dataset": datasets,
+    "target": targets,
 }
 
 

@@ -11,7 +11,7 @@ from batchwork.adapters.sqs import SqsDeliveryQueue
 from batchwork.domain.batch import BatchRef
 from batchwork.edge import settings, telemetry
 from batchwork.families.messages import events
-from batchwork.use_cases.complete import Complete
+from batchwork.use_cases.complete import Complete, tell_nobody
 
 log = telemetry.logger("completion")
 unexpected = telemetry.unexpected(log)
@@ -22,7 +22,7 @@ complete = Complete(
         settings.days("RETENTION_DAYS", 30),
     ),
     deliveries=SqsDeliveryQueue(settings.text("DELIVERY_QUEUE_URL")),
-    announce={"messages": events.delivery_for},
+    announce={"messages": events.delivery_for, "operations": tell_nobody},
     clock=SystemClock(),
 )
 

@@ -9,6 +9,7 @@ from batchwork.edge.endpoint import Envelope, Handler, endpoint
 from batchwork.edge.paths import ByPath
 from batchwork.families.lookups.errors import LookupsEnvelope
 from batchwork.families.messages.errors import MessagesEnvelope
+from batchwork.families.operations.errors import OperationsEnvelope
 from batchwork.gates import to_look
 
 gate = to_look(settings.text("TABLE_NAME"), aws.client("dynamodb"), SystemClock())
@@ -19,7 +20,7 @@ def lost(envelope: Envelope) -> Handler:
     return endpoint(routes={}, gate=gate, envelope=envelope, service="unrouted")
 
 
-messages, lookups = lost(MessagesEnvelope()), lost(LookupsEnvelope())
+messages, lookups, operations = lost(MessagesEnvelope()), lost(LookupsEnvelope()), lost(OperationsEnvelope())
 
 handler = ByPath(
     {
@@ -29,5 +30,6 @@ handler = ByPath(
         "/api/v1/signals": lookups,
         "/api/v1/enrichment": lookups,
         "/api/v1/me": lookups,
+        "/v1": operations,
     }
 )

@@ -11,15 +11,20 @@ from uuid import uuid4
 from batchwork.adapters import aws
 from batchwork.adapters.clock import SystemClock
 from batchwork.adapters.dynamodb.deliveries import DynamoDeliveries
+from batchwork.adapters.dynamodb.endpoint_health import DynamoEndpointHealth
+from batchwork.adapters.dynamodb.shelf import DynamoShelf
 from batchwork.adapters.dynamodb.slots import DynamoSlots
+from batchwork.adapters.dynamodb.webhook_endpoint_rows import WebhookEndpointCodec
 from batchwork.adapters.http import HttpEgress
 from batchwork.adapters.sqs import SqsDeliveryQueue
 from batchwork.domain.webhook import DeliveryStatus
 from batchwork.edge import settings, telemetry
+from batchwork.use_cases.addressees import Addressees
 from batchwork.use_cases.deliver import Deliver
 from batchwork.use_cases.room import Room
 
 log = telemetry.logger("webhook_sender")
+unexpected = telemetry.unexpected(log)
 TABLE = settings.text("TABLE_NAME")
 dynamodb = aws.client("dynamodb")
 clock = SystemClock()
@@ -29,6 +34,12 @@ deliver = Deliver(
     egress=HttpEgress(allow_loopback=settings.flag("ALLOW_LOOPBACK_EGRESS")),
     room=Room(DynamoSlots(TABLE, settings.number("RECEIVER_CONCURRENCY", 5), dynamodb), clock, uuid4().hex),
     clock=clock,
+    addressees=Addressees(
+        endpoints=DynamoShelf(TABLE, WebhookEndpointCodec(), dynamodb),
+        health=DynamoEndpointHealth(TABLE, dynamodb),
+        clock=clock,
+        unexpected=unexpected,
+    ),
 )
 
 
@@ -38,7 +49,7 @@ def attempt(record: dict[str, Any], outcomes: dict[str, str]) -> None:
         asked = json.loads(record["body"])
         status = deliver(asked["workspace_id"], asked["delivery_id"], asked["attempt"], asked.get("waits", 0))
     except Exception as exc:  # noqa: BLE001 -- the record is delivered again
-        telemetry.unexpected(log)(exc)
+        unexpected(exc)
     else:
         outcomes[record["messageId"]] = status or "skipped"
 

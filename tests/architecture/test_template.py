@@ -11,7 +11,9 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from batchwork.adapters.dynamodb import keys
+from batchwork.domain.operation import METHODS, ROOTS
 from batchwork.families.lookups.errors import TABLE
+from local.deploy import PARAMETERS
 from local.table import definition
 
 ROOT = Path(__file__).parents[2]
@@ -65,11 +67,23 @@ def test_what_customers_store_is_kept_encrypted_and_outlives_the_stack() -> None
 
 
 def test_a_spilled_value_outlives_the_row_that_points_to_it() -> None:
-    longest_deadline = TEMPLATE["Parameters"]["BatchDeadlineHours"]["MaxValue"] / 24
-    days = {int(retention): blob["Days"] for retention, blob in TEMPLATE["Mappings"]["BlobDays"].items()}
-    assert sorted(days) == TEMPLATE["Parameters"]["RetentionDays"]["AllowedValues"]
+    parameters = TEMPLATE["Parameters"]
+    longest_deadline = parameters["BatchDeadlineHours"]["MaxValue"] / 24
+    days = TEMPLATE["Mappings"]["BlobDays"]
+    assert sorted(map(int, days)) == parameters["RetentionDays"]["AllowedValues"]
     # TTL deletes a row up to days after its time; a day is what AWS calls typical at worst.
-    assert all(blob >= retention + longest_deadline + 1 for retention, blob in days.items())
+    for retention, by_jobs in days.items():
+        assert sorted(map(int, by_jobs)) == parameters["JobRetentionDays"]["AllowedValues"]
+        for jobs, blob in by_jobs.items():
+            assert blob >= max(int(retention), int(jobs)) + longest_deadline + 1
+    (rule,) = (
+        each
+        for each in of_type("AWS::S3::Bucket")["Bucket"]["LifecycleConfiguration"]["Rules"]
+        if each.get("Prefix") == "batches/"
+    )
+    assert rule["ExpirationInDays"] == {
+        "Fn::FindInMap": ["BlobDays", {"Ref": "RetentionDays"}, {"Ref": "JobRetentionDays"}]
+    }
 
 
 def test_every_function_folder_is_deployed_and_has_an_event() -> None:
@@ -97,7 +111,7 @@ def test_a_role_allows_named_actions_on_named_resources(function: str) -> None:
     allowed = re.compile(
         r"dynamodb:(GetItem|BatchGetItem|PutItem|UpdateItem|DeleteItem|BatchWriteItem|Query"
         r"|DescribeStream|GetRecords|GetShardIterator|ListStreams)"
-        r"|s3:(GetObject|PutObject|ListBucket)"
+        r"|s3:(GetObject|PutObject|DeleteObject|ListBucket)"
         r"|sqs:(SendMessage|ReceiveMessage|DeleteMessage|GetQueueAttributes)"
         r"|logs:(CreateLogStream|PutLogEvents)"
         r"|bedrock:InvokeModel|lambda:InvokeFunction|secretsmanager:GetSecretValue|ssm:GetParameter"
@@ -119,12 +133,26 @@ def leading_keys(statement: dict[str, Any]) -> list[str]:
     return patterns
 
 
+#: Functions that serve resources, which customers may delete.
+SERVES_RESOURCES = {"OperationsBatchFunction", "OperationsResourcesFunction", "OperationsWorkerFunction"}
+DELETABLE = {"POST#*", "MEDIA#*", "HOOK#*"}
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_deletes_holds_and_charges_and_nothing_else(function: str) -> None:
+def test_a_function_deletes_holds_charges_and_resources_that_it_serves_and_nothing_else(function: str) -> None:
     for statement in statements(function):
         if "dynamodb:DeleteItem" in as_list(statement["Action"]):
             others = {"RATE#*", "USAGE#*"} if "dynamodb:PutItem" in as_list(statement["Action"]) else set()
+            others |= DELETABLE if function in SERVES_RESOURCES else set()
             assert {"CLAIM#*"} <= set(leading_keys(statement)) <= {"CLAIM#*", "LEDGER#*"} | others
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_of_the_bucket_only_media_are_deleted_and_only_by_what_serves_them(function: str) -> None:
+    media = [each for each in statements(function) if "s3:DeleteObject" in as_list(each["Action"])]
+    assert [each["Resource"] for each in media] == (
+        [{"Fn::Sub": "${Bucket.Arn}/media/*"}] if function in SERVES_RESOURCES else []
+    )
 
 
 def test_rows_that_roles_name_are_the_rows_that_are_written() -> None:
@@ -133,6 +161,14 @@ def test_rows_that_roles_name_are_the_rows_that_are_written() -> None:
         keys.claim("acme", "name"),
         keys.usage("acme", "2026-11"),
         keys.charge("acme", "2026-11", "id"),
+        *(keys.resource(kind, "acme", "id") for kind in ("POST", "ACCOUNT", "MEDIA", "HOOK")),
+        keys.endpoint_health("acme", "wh_1"),
+        keys.publication("acme", "token"),
+        keys.connecting("acme", "state"),
+        keys.publishing_hour("acme"),
+        keys.delivery("acme", "id"),
+        keys.header("acme", "id"),
+        keys.key(keys.chunk("acme", "id", 0), keys.unit(0)),
     ]
     prefixes = {f"{key['pk']['S'].partition('#')[0]}#*" for key in built}
     named = {pattern for name in FUNCTIONS for each in statements(name) for pattern in leading_keys(each)}
@@ -154,6 +190,28 @@ def test_a_function_of_the_lookups_writes_what_accounts_for_requests_alone(funct
         if any(re.fullmatch(r"dynamodb:(?!.*Get).*Item", action) for action in as_list(each["Action"]))
     ]
     assert [leading_keys(each) for each in writes] == [patterns]
+
+
+WITH_RESOURCES = {"ACCOUNT#*", "HOOKSTATS#*", "PUBLICATION#*", "CONNECT#*", "HOUR#*", "DELIVERY#*"} | DELETABLE
+JOB_ROWS = {"BATCH#*", "CHUNK#*"}
+
+
+@pytest.mark.parametrize(
+    ("function", "others"),
+    [
+        ("OperationsResourcesFunction", {"RATE#*", "CLAIM#*"}),
+        ("OperationsBatchFunction", {"RATE#*", "CLAIM#*", "USAGE#*", "LEDGER#*"} | JOB_ROWS),
+        ("OperationsWorkerFunction", {"CLAIM#*"} | JOB_ROWS),
+    ],
+)
+def test_what_serves_resources_writes_no_workspace_no_key_and_nothing_of_other_families(
+    function: str, others: set[str]
+) -> None:
+    (writes,) = (each for each in statements(function) if "dynamodb:PutItem" in as_list(each["Action"]))
+    assert set(leading_keys(writes)) == WITH_RESOURCES | others
+    assert not {"dynamodb:UpdateItem", "dynamodb:BatchWriteItem"}.intersection(
+        action for each in statements(function) if each is not writes for action in as_list(each["Action"])
+    )
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -207,17 +265,98 @@ def test_a_queue_hides_a_message_for_as_long_as_its_function_may_run(function: s
     assert "Ref" in source["ScalingConfig"]["MaximumConcurrency"]
 
 
-def test_a_poison_stream_record_blocks_its_shard_for_an_hour_at_the_most() -> None:
-    (stream,) = (
-        event["Properties"]
-        for each in FUNCTIONS.values()
-        for event in each["Events"].values()
-        if event["Type"] == "DynamoDB"
-    )
+STREAMS = {
+    name: event["Properties"]
+    for name, each in FUNCTIONS.items()
+    for event in each["Events"].values()
+    if event["Type"] == "DynamoDB"
+}
+
+
+def test_no_more_functions_read_the_tables_stream_than_do_so_without_being_throttled() -> None:
+    assert set(STREAMS) == {"CompletionFunction", "ResourceEventsFunction"}  # two (AWS limit)
+
+
+@pytest.mark.parametrize("function", STREAMS)
+def test_a_poison_stream_record_blocks_its_shard_for_an_hour_at_the_most(function: str) -> None:
+    stream = STREAMS[function]
     assert 60 <= stream["MaximumRecordAgeInSeconds"] <= 3600
     assert stream["BisectBatchOnFunctionError"] is True
     assert stream["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert stream["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["CompletionDeadLetters", "Arn"]}
+    dead = f"{function.removesuffix('Function')}DeadLetters"
+    assert stream["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": [dead, "Arn"]}
+    assert {"Fn::GetAtt": [dead, "Arn"]} in [
+        target
+        for each in statements(function)
+        if "sqs:SendMessage" in as_list(each["Action"])
+        for target in as_list(each["Resource"])
+    ]
+    aged = [each["Dimensions"][0]["Value"] for each in ALARMS.values() if each["MetricName"] == "IteratorAge"]
+    assert {"Ref": function} in aged
+
+
+def test_resource_events_are_told_of_rows_whose_write_was_an_event_alone() -> None:
+    (pattern,) = STREAMS["ResourceEventsFunction"]["FilterCriteria"]["Filters"]
+    assert json.loads(pattern["Pattern"]) == {"dynamodb": {"NewImage": {"events": {"S": [{"exists": True}]}}}}
+
+
+def test_uploads_of_media_are_told_and_what_cannot_be_told_is_kept() -> None:
+    bucket, queue = RESOURCES["Bucket"]["Properties"], {"Fn::GetAtt": ["MediaUploadedDeadLetters", "Arn"]}
+    assert bucket["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+    uploaded = FUNCTIONS["MediaUploadedFunction"]
+    (rule,) = (each["Properties"] for each in uploaded["Events"].values())
+    assert rule["Pattern"]["detail-type"] == ["Object Created"]
+    assert rule["Pattern"]["detail"] == {
+        "bucket": {"name": [{"Ref": "Bucket"}]},
+        "object": {"key": [{"prefix": "media/"}]},
+    }
+    assert rule["DeadLetterConfig"] == {"Arn": queue}
+    assert rule["RetryPolicy"]["MaximumRetryAttempts"] > 0
+    assert uploaded["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Destination"] == queue
+
+
+#: A batch may run for so long: 60 seconds, or two less than API Gateway waits.
+EXECUTION_SECONDS, REST_SECONDS = 60, 2
+
+
+def test_a_batch_may_run_as_long_as_api_gateway_waits_and_its_function_outlives_both() -> None:
+    batch, parameter = FUNCTIONS["OperationsBatchFunction"], TEMPLATE["Parameters"]["GatewayTimeoutMillis"]
+    waits = {
+        (event["Properties"]["Method"], event["Properties"]["Path"]): event["Properties"].get("TimeoutInMillis")
+        for event in batch["Events"].values()
+    }
+    paths = ("/v1/batch", "/v1/batch/transaction", "/v1/batch/dry-run")
+    assert {path: waits["POST", path] for path in paths} == {path: {"Ref": "GatewayTimeoutMillis"} for path in paths}
+    assert parameter["Default"] == 29000  # what every account allows
+    assert "Maximum integration timeout in milliseconds" in parameter["Description"]
+    assert parameter["MaxValue"] >= (EXECUTION_SECONDS + REST_SECONDS) * 1000
+    assert batch["Timeout"] * 1000 > parameter["MaxValue"]
+    declared = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    assert declared["GATEWAY_TIMEOUT_MILLIS"] == {"Ref": "GatewayTimeoutMillis"}
+    local = int(PARAMETERS["GatewayTimeoutMillis"])
+    assert min(EXECUTION_SECONDS * 1000, local - REST_SECONDS * 1000) == 60_000  # what the seed's limits say
+
+
+def test_every_path_of_the_operations_family_is_served() -> None:
+    served = {
+        (event["Properties"]["Method"], event["Properties"]["Path"])
+        for name in ("OperationsBatchFunction", "OperationsResourcesFunction")
+        for event in FUNCTIONS[name]["Events"].values()
+    }
+    below = {path for root in ROOTS for path in (root, f"{root}/{{proxy+}}")}
+    assert served == {(method, path) for method in ("GET", *METHODS) for path in below} | {
+        *(("POST", f"/v1/batch{path}") for path in ("", "/transaction", "/dry-run", "/async")),
+        *(("GET", f"/v1/batch/{path}") for path in ("limits", "async", "async/{job_id}")),
+        ("GET", "/v1/auth/me"),
+        ("GET", "/v1/health"),
+    }
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_what_api_gateway_may_invoke_fits_into_a_functions_policy(function: str) -> None:
+    """SAM gives each Api event a permission of about 450 bytes; a function's policy has 20 KB (AWS limit)."""
+    events = [each for each in FUNCTIONS[function]["Events"].values() if each["Type"] == "Api"]
+    assert len(events) * 450 <= 20 * 1024
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 from factories import AT
 from fakes.deliveries import FakeDeliveries
-from unit.webhooks.deliveries import a_delivery, an_attempt
+from unit.webhooks.deliveries import a_delivery, a_told_delivery, an_attempt
 
 from batchwork.adapters import aws
 from batchwork.adapters.dynamodb import keys
@@ -38,6 +38,7 @@ def stored(store: DeliveryStore, delivery: Delivery) -> Delivery:
     [
         a_delivery(),
         a_delivery(secret=None, body=b"\x00\xff", url="https://x.example/?q=%20"),
+        a_told_delivery(),
         a_delivery(
             attempts=(an_attempt(), an_attempt(number=2, status=None, error="timeout after 10 s")), status=FAILED
         ),
@@ -179,3 +180,19 @@ def test_an_error_that_is_no_condition_passes_through(in_moto: None) -> None:
     ):
         with pytest.raises(ClientError, match="ResourceNotFoundException"):
             call()
+
+
+def test_a_delivery_to_an_endpoint_goes_through_its_attempts_like_any_other(store: DeliveryStore) -> None:
+    delivery = a_told_delivery()
+    store.put(delivery)
+    assert store.begin(delivery, 1, AT + HOLD, AT)
+    # The sender holds it as it goes out, with the endpoint's present URL and secret: neither gets into its row.
+    addressed = replace(delivery, url="https://moved.example/", secret="whsec_secret")
+    recorded = store.record(addressed, an_attempt(), PENDING, LATER)
+    assert recorded == replace(delivery, attempts=(an_attempt(),), due_at=LATER)
+    assert stored(store, delivery) == recorded
+    assert store.find("acme", delivery.subject, 10) == [recorded]
+
+
+def test_the_row_of_a_delivery_without_an_endpoint_says_nothing_of_one() -> None:
+    assert "endpoint_id" not in delivery_row(a_delivery(), None)

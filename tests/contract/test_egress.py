@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 from fakes.clock import FakeClock
 from fakes.egress import FakeEgress, Sent
-from fakes.receiver import a_receiver
+from fakes.receiver import a_raw_receiver, a_receiver
 
 from batchwork.adapters.http import HttpEgress
 from batchwork.domain.errors import EgressRefused
@@ -26,7 +28,7 @@ NAMES = {
 }
 
 
-def reply(sent: Sent) -> Answer:
+def reply(sent: Sent) -> Answer:  # noqa: PLR0911 -- a table of paths reads best as one
     """What the receiver answers, by path; both kinds of egress are told the same."""
     match sent.path:
         case "/slow":
@@ -40,7 +42,9 @@ def reply(sent: Sent) -> Answer:
             return Answer(200, body=b"x" * 100_000)
         case "/echo":
             return Answer(200, body=sent.body)
-    return Answer(int(sent.path.removeprefix("/")))
+        case "/typed":
+            return Answer(200, body=b"{}", content_type="application/vnd.shop+json; charset=utf-8")
+    return Answer(int(sent.path.removeprefix("/").partition("?")[0]))
 
 
 @dataclass
@@ -54,6 +58,9 @@ class Both:
     def post(self, path: str, body: bytes = b"{}", **settings: Any) -> Answer:
         return self.egress.post(self.origin + path, body, {"X-Test": "1"}, **({"timeout": TIMEOUT} | settings))
 
+    def send(self, method: str, path: str, body: bytes = b"", **settings: Any) -> Answer:
+        return self.egress.send(method, self.origin + path, body, {"X-Test": "1"}, **({"timeout": TIMEOUT} | settings))
+
 
 @pytest.fixture(params=["fake", "http"])
 def world(request: pytest.FixtureRequest) -> Iterator[Both]:
@@ -66,8 +73,9 @@ def world(request: pytest.FixtureRequest) -> Iterator[Both]:
 
     def react(sent: Sent) -> tuple[int, dict[str, str], bytes]:
         answer = reply(sent)
-        wait = answer.retry_after
-        return answer.status, {"Retry-After": str(int(wait.total_seconds()))} if wait else {}, answer.body
+        wait = {"Retry-After": str(int(answer.retry_after.total_seconds()))} if answer.retry_after else {}
+        kind = {"Content-Type": answer.content_type} if answer.content_type else {}
+        return answer.status, wait | kind, answer.body
 
     with a_receiver(react) as receiver:
         egress = HttpEgress(
@@ -99,9 +107,46 @@ def test_a_redirect_is_an_answer(world: Both) -> None:
     assert len(world.seen()) == 1
 
 
-def test_the_answer_is_read_up_to_the_limit(world: Both) -> None:
+def test_the_answer_is_read_up_to_the_limit_and_says_that_it_was_cut(world: Both) -> None:
     assert len(world.post("/large").body) == 65_536
     assert len(world.post("/large", limit=10).body) == 10
+    assert world.post("/large", limit=99_999).cut
+    whole = world.post("/large", limit=100_000)
+    assert (len(whole.body), whole.cut) == (100_000, False)
+
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_request_is_sent_by_its_method_with_its_path_query_headers_and_body(world: Both, method: str) -> None:
+    assert world.send(method, "/201?limit=5&q=%2F", b"" if method == "GET" else b'{"a": 1}').status == 201
+    (sent,) = world.seen()
+    assert (sent.method, sent.path) == (method, "/201?limit=5&q=%2F")
+    assert sent.body == (b"" if method == "GET" else b'{"a": 1}')
+    assert {name.lower(): value for name, value in sent.headers.items()}["x-test"] == "1"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_answer_without_a_body_is_one_for_every_method(world: Both, method: str) -> None:
+    answer = world.send(method, "/204")
+    assert (answer.status, answer.body, answer.content_type, answer.cut) == (204, b"", "", False)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_method_follows_a_redirect(world: Both, method: str) -> None:
+    assert world.send(method, "/moved").status == 307
+    assert len(world.seen()) == 1
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_ends_with_its_timeout(world: Both, method: str) -> None:
+    with pytest.raises(TimeoutError, match=r"^timeout after 0\.2 s$"):
+        world.send(method, "/slow", timeout=timedelta(seconds=0.2))
+
+
+def test_the_content_type_of_an_answer_comes_back(world: Both) -> None:
+    assert world.send("GET", "/typed").content_type == "application/vnd.shop+json; charset=utf-8"
 
 
 def test_a_slow_receiver_is_a_timeout(world: Both) -> None:
@@ -119,6 +164,7 @@ def test_a_name_is_sent_to_by_its_address(world: Both) -> None:
     assert world.egress.post(f"http://good.localhost:{port}/200", b"{}", {}, TIMEOUT).status == 200
 
 
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
@@ -132,9 +178,9 @@ def test_a_name_is_sent_to_by_its_address(world: Both) -> None:
         ("ftp://example.com/", "the URL must be an HTTPS URL"),
     ],
 )
-def test_what_is_not_allowed_is_refused_with_its_reason(world: Both, url: str, reason: str) -> None:
+def test_what_is_not_allowed_is_refused_with_its_reason(world: Both, method: str, url: str, reason: str) -> None:
     with pytest.raises(EgressRefused) as refused:
-        world.egress.post(url, b"{}", {}, TIMEOUT)
+        world.egress.send(method, url, b"{}", {}, TIMEOUT)
     assert refused.value.facts["reason"] == reason
     assert "secret" not in str(refused.value)
     assert world.seen() == []
@@ -146,3 +192,41 @@ def test_a_retry_after_date_counts_from_now() -> None:
     with a_receiver(lambda _: (429, {"Retry-After": at}, b"")) as receiver:
         answer = HttpEgress(allow_loopback=True, clock=clock).post(receiver.url + "/", b"{}", {}, TIMEOUT)
     assert answer.retry_after == timedelta(minutes=5)
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_what_has_no_body_tells_no_length(method: str) -> None:
+    with a_receiver() as receiver:
+        HttpEgress(allow_loopback=True).send(method, receiver.url + "/", b"", {}, TIMEOUT)
+    assert "content-length" not in receiver.seen[0].headers
+
+
+def test_the_headers_of_the_connection_are_the_adapters_own() -> None:
+    """A caller's Host would reach another server behind the same address, its Content-Length smuggle a second request."""
+    given = {"host": "evil.example", "CONNECTION": "keep-alive", "content-length": "1", "user-agent": "cli/2"}
+    with a_receiver() as receiver:
+        HttpEgress(allow_loopback=True).send("POST", receiver.url + "/", b"four", given, TIMEOUT)
+    (sent,) = receiver.seen
+    assert sent.headers["host"] == receiver.url.removeprefix("http://")
+    assert (sent.headers["connection"], sent.headers["content-length"], sent.body) == ("close", "4", b"four")
+    assert sent.headers["user-agent"] == "cli/2"
+
+
+def test_a_body_that_ends_before_its_length_is_cut() -> None:
+    def stops_short(connection: socket.socket, _: threading.Event) -> None:
+        connection.recv(65_536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+
+    with a_raw_receiver(stops_short) as url:
+        answer = HttpEgress(allow_loopback=True).send("GET", url, b"", {}, TIMEOUT)
+    assert (answer.body, answer.cut) == (b"half", True)
+
+
+def test_a_body_without_a_length_is_whole_when_the_connection_ends() -> None:
+    def closes(connection: socket.socket, _: threading.Event) -> None:
+        connection.recv(65_536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain;\r\n charset=utf-8\r\n\r\nall of it")
+
+    with a_raw_receiver(closes) as url:
+        answer = HttpEgress(allow_loopback=True).send("GET", url, b"", {}, TIMEOUT)
+    assert (answer.body, answer.cut, answer.content_type) == (b"all of it", False, "text/plain; charset=utf-8")

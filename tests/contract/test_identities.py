@@ -11,6 +11,7 @@ from fakes.identities import FakeIdentities
 from batchwork.adapters import aws
 from batchwork.adapters.dynamodb.identities import DynamoIdentities
 from batchwork.domain.errors import Conflict
+from batchwork.domain.target import Target
 from batchwork.domain.workspace import ApiKey, Workspace, WorkspaceStatus
 from batchwork.ports.identity import IdentityStore
 
@@ -112,6 +113,36 @@ def test_what_an_operator_changed_and_a_workspaces_number_come_back(identities: 
     assert found[0].terms.per_day == 200_000
     identities.put_workspace(replace(workspace, changes={}))
     assert identities.workspace("acme") == replace(a_workspace(), number=42)
+
+
+def test_a_workspaces_targets_come_back_and_are_found_with_its_keys(identities: IdentityStore) -> None:
+    targets = {
+        "/v1/posts": Target("https://api.example.com/posts", "ssm:/batchwork/api"),
+        "/v1/media/files": Target("https://files.example.com"),
+    }
+    workspace = replace(a_workspace(), targets=targets)
+    identities.put_workspace(workspace)
+    identities.put_key(a_key())
+    found = identities.get("acme", "k1")
+    assert found is not None
+    assert found[0].targets == targets
+    identities.put_workspace(replace(workspace, targets={}), before=workspace)
+    assert identities.workspace("acme") == a_workspace()
+
+
+def test_targets_set_by_two_operators_at_once_do_not_replace_each_other(identities: IdentityStore) -> None:
+    """Breaks when the row's targets are left out of what DynamoIdentities._put compares."""
+    seen = a_workspace()
+    identities.put_workspace(seen)
+    posts, media = {"/v1/posts": Target("https://a.example.com")}, {"/v1/media": Target("https://b.example.com")}
+    identities.put_workspace(replace(seen, targets=posts), before=seen)
+    with pytest.raises(Conflict):
+        identities.put_workspace(replace(seen, targets=media), before=seen)
+    found = identities.workspace("acme")
+    assert found is not None
+    with pytest.raises(Conflict):
+        identities.put_workspace(replace(seen, targets=posts | media), before=replace(seen, targets=media))
+    identities.put_workspace(replace(found, targets=posts | media), before=found)
 
 
 def test_a_workspace_stored_by_version_0_1_is_on_its_plans_own_terms(table: str) -> None:

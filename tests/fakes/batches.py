@@ -118,9 +118,16 @@ class FakeBatches:
                 counted=header.counted | {tally.unit for tally in tallies},
                 succeeded=header.succeeded + sum(tally.succeeded for tally in tallies),
                 failed=header.failed + sum(tally.failed for tally in tallies),
+                skipped=header.skipped + sum(tally.skipped for tally in tallies),
             )
             self.headers[batch.ref] = header
             return header
+
+    def start(self, batch: Batch, now: datetime) -> None:
+        with self._lock:
+            header = self.headers[batch.ref]
+            if header.started_at is None and not header.ended:
+                self.headers[batch.ref] = replace(header, started_at=now)
 
     def stop(self, ref: BatchRef, cause: StopCause, reason: str | None, check_at: datetime) -> Batch | None:
         with self._lock:

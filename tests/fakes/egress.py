@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from ipaddress import ip_address
 
@@ -21,6 +21,7 @@ class Sent:
     url: str
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
+    method: str = "POST"
 
     @property
     def path(self) -> str:
@@ -42,6 +43,11 @@ class FakeEgress:
         self._lock = threading.Lock()
 
     def post(self, url: str, body: bytes, headers: dict[str, str], timeout: timedelta, limit: int = 65_536) -> Answer:
+        return self.send("POST", url, body, headers, timeout, limit)
+
+    def send(
+        self, method: str, url: str, body: bytes, headers: dict[str, str], timeout: timedelta, limit: int = 65_536
+    ) -> Answer:
         try:
             target = addresses.parse(url)
         except BadUrlError as exc:
@@ -58,11 +64,11 @@ class FakeEgress:
         receiver = self.receivers.get(f"{target.scheme}://{target.authority}")
         if not found or receiver is None:
             raise ConnectionRefusedError("connection refused") if found else OSError("name not resolved")
-        sent = Sent(url, body, headers)
+        sent = Sent(url, body, headers, method)
         with self._lock:
             self.sent.append(sent)
         started = time.monotonic()
         answer = receiver(sent)
         if time.monotonic() - started > timeout.total_seconds():
             raise TimeoutError(f"timeout after {timeout.total_seconds():g} s")
-        return Answer(answer.status, answer.retry_after, answer.body[:limit])
+        return replace(answer, body=answer.body[:limit], cut=answer.cut or len(answer.body) > limit)

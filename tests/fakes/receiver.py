@@ -37,7 +37,8 @@ def a_receiver(
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            sent = Sent(f"{receiver.url}{self.path}", body, {k.lower(): v for k, v in self.headers.items()})
+            headers_in = {k.lower(): v for k, v in self.headers.items()}
+            sent = Sent(f"{receiver.url}{self.path}", body, headers_in, self.command)
             receiver.seen.append(sent)
             status, headers, answer = receiver.reaction(sent)
             self.send_response(status)
@@ -49,6 +50,8 @@ def a_receiver(
                 self.wfile.write(answer)
             except OSError:  # the sender had read enough
                 self.close_connection = True
+
+        do_GET = do_PUT = do_PATCH = do_DELETE = do_POST  # noqa: N815 -- the names that the server calls
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the name it is given there
             pass

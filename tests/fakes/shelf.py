@@ -48,12 +48,20 @@ class FakeShelf(Generic[R]):
             self.told.append((resource, events))
             return True
 
-    def remove(self, workspace_id: str, resource_id: str) -> bool:
+    def remove(self, workspace_id: str, resource_id: str, revision: int | None = None) -> bool:
         with self._lock:
-            return self.stored.pop((workspace_id, resource_id), None) is not None
+            stored = self.stored.get((workspace_id, resource_id))
+            if stored is None or revision not in {None, stored.revision}:
+                return False
+            del self.stored[workspace_id, resource_id]
+            return True
 
-    def page(self, workspace_id: str, after: str | None, limit: int, wanted: Callable[[R], bool]) -> Slice[R]:
-        ids = sorted((each for workspace, each in self.stored if workspace == workspace_id), reverse=True)
+    def page(
+        self, workspace_id: str, after: str | None, limit: int, wanted: Callable[[R], bool], since: str = ""
+    ) -> Slice[R]:
+        ids = sorted(
+            (each for workspace, each in self.stored if workspace == workspace_id and each >= since), reverse=True
+        )
         found = [
             self.stored[workspace_id, each]
             for each in ids

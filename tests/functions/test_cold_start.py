@@ -17,7 +17,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/handler.py"))
 #: Functions that a queue, a stream or a schedule invokes; every other one is invoked over HTTP.
-BACKGROUND = {"messages_worker", "completion", "webhook_sender", "sweeper"}
+BACKGROUND = {
+    *("messages_worker", "operations_worker", "completion", "resource_events", "media_uploaded"),
+    *("webhook_sender", "sweeper"),
+}
 BACKGROUND_LIMIT, HTTP_LIMIT = 400, 450
 #: Never paid for at INIT: boto3 and its resources, Powertools, tracing, other HTTP clients, readers of documents.
 NEVER = {
@@ -37,11 +40,16 @@ ENVIRONMENT = {
     "TABLE_NAME": "table",
     "BUCKET_NAME": "bucket",
     "WORK_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/000000000000/work",
+    "OPERATIONS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/000000000000/operations",
     "DELIVERY_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/000000000000/delivery",
     "BATCH_DEADLINE_HOURS": "24",
     "RETENTION_DAYS": "30",
     "ITEM_CONCURRENCY": "32",
     "ITEM_TIMEOUT_SECONDS": "60",
+    "OPERATION_CONCURRENCY": "16",
+    "OPERATION_TIMEOUT_SECONDS": "15",
+    "GATEWAY_TIMEOUT_MILLIS": "29000",
+    "JOB_RETENTION_DAYS": "7",
     "ALLOW_LOOPBACK_EGRESS": "false",
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_REGION": "us-east-1",

@@ -12,7 +12,7 @@ def told(path: str, family: str) -> dict[str, Any]:
     message = f"There is no route PUT {path}."
     if family == "messages":
         return {"data": None, "message": message, "error_code": 10003}
-    return {"error": {"code": "not_found", "message": message}}
+    return {"error": {"code": "NOT_FOUND" if family == "operations" else "not_found", "message": message}}
 
 
 PATHS = [
@@ -27,6 +27,13 @@ PATHS = [
     ("/api/v1/enrichment/", "lookups"),
     ("/api/v1/me", "lookups"),
     ("/api/v10/batches", "lookups"),
+    ("/v1", "operations"),
+    ("/v1/", "operations"),
+    ("/v1/batch", "operations"),
+    ("/v1/batch/async/x/y", "operations"),
+    ("/v1/posts", "operations"),
+    ("/v1/billing/7", "operations"),
+    ("/v10/posts", "lookups"),
     ("/v2/nothing", "lookups"),
     ("/", "lookups"),
 ]
@@ -44,7 +51,12 @@ def test_a_path_that_is_not_there_is_404_in_its_familys_envelope_for_anybody(
 
 
 @pytest.mark.parametrize(
-    ("path", "family", "reset"), [("/api/v1/signals/x", "lookups", "45"), ("/api/v1/x", "messages", "1795343460")]
+    ("path", "family", "reset"),
+    [
+        ("/api/v1/signals/x", "lookups", "45"),
+        ("/api/v1/x", "messages", "1795343460"),
+        ("/v1/billing", "operations", "1795343460"),
+    ],
 )
 def test_a_key_is_counted_and_told_its_limits_as_the_family_tells_them(
     api: LookupsApi, path: str, family: str, reset: str

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
@@ -11,12 +14,16 @@ from fakes.egress import Sent
 from fakes.receiver import Receiver, a_receiver
 from functions.loading import load_function
 from standardwebhooks import Webhook
-from unit.webhooks.deliveries import a_delivery, an_attempt
+from unit.webhooks.deliveries import a_delivery, a_told_delivery, an_attempt, an_endpoint
 from unit.webhooks.test_signature import verify_webhook
 
 from batchwork.adapters import aws
 from batchwork.adapters.dynamodb.deliveries import DynamoDeliveries
+from batchwork.adapters.dynamodb.endpoint_health import DynamoEndpointHealth
+from batchwork.adapters.dynamodb.shelf import DynamoShelf
+from batchwork.adapters.dynamodb.webhook_endpoint_rows import WebhookEndpointCodec
 from batchwork.domain.webhook import Delivery, DeliveryStatus
+from batchwork.domain.webhook_endpoint import WebhookEndpoint
 
 SECRET = "your-webhook-secret"
 
@@ -194,3 +201,80 @@ def test_nothing_secret_and_nothing_of_the_body_is_logged(
     logged = "".join(capsys.readouterr())
     for text in (SECRET, seen["webhook-signature"], seen["x-codeer-signature"], "content", "path-of-a", "answer-of"):
         assert text not in logged
+
+
+# ── Webhook endpoints ──
+
+
+def an_endpoint_of(table: str, **changes: Any) -> WebhookEndpoint:
+    endpoint = an_endpoint(**changes)
+    assert DynamoShelf(table, WebhookEndpointCodec()).add(endpoint)
+    return endpoint
+
+
+def test_a_delivery_to_an_endpoint_goes_where_that_is_now_signed_with_its_secret(
+    capsys: pytest.CaptureFixture[str], sender: ModuleType, table: str, receiver: Receiver
+) -> None:
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    before = an_endpoint(url="https://before.example.com/", secret=secret)
+    delivery = put(table, a_told_delivery(endpoint=before))
+    endpoint = an_endpoint_of(table, url=receiver.url + "/path-of-a-customer", secret=secret)
+    assert sender.handler(event(delivery), None) == {"batchItemFailures": []}
+    (seen,) = receiver.seen
+    assert (seen.path, seen.body) == ("/path-of-a-customer", delivery.body)
+    digest = hmac.new(secret.encode(), seen.body, hashlib.sha256).hexdigest()
+    assert seen.headers["x-voxburst-signature"] == f"sha256={digest}"
+    assert seen.headers["x-voxburst-event"] == "post.created"
+    assert Webhook(secret).verify(seen.body, seen.headers)
+    assert stored(table, delivery).status is DeliveryStatus.DELIVERED
+    noted = DynamoEndpointHealth(table).get("acme", endpoint.id)
+    assert (noted.failures, noted.last_delivery_at) == (0, stored(table, delivery).attempts[0].started_at)
+    logged = "".join(capsys.readouterr())
+    for text in (secret, "path-of-a", seen.headers["x-voxburst-signature"]):
+        assert text not in logged
+
+
+def test_an_endpoint_that_fails_is_noted_and_its_delivery_comes_back_after_a_minute(
+    sender: ModuleType, table: str, queue: str, receiver: Receiver
+) -> None:
+    receiver.reaction = lambda _: (500, {}, b"")
+    endpoint = an_endpoint_of(table, url=receiver.url + "/")
+    delivery = put(table, a_told_delivery(endpoint=endpoint))
+    sender.handler(event(delivery), None)
+    (attempt,) = stored(table, delivery).attempts
+    assert attempt.status == 500
+    assert stored(table, delivery).due_at - attempt.started_at >= timedelta(
+        minutes=2
+    )  # the queue's minute, and a margin
+    noted = DynamoEndpointHealth(table).get("acme", endpoint.id)
+    assert (noted.failures, noted.failing_since) == (1, attempt.started_at)
+
+
+@pytest.mark.parametrize("left", ["deleted", "disabled"])
+def test_a_delivery_whose_endpoint_is_gone_or_off_ends_without_a_request(
+    sender: ModuleType, table: str, receiver: Receiver, left: str
+) -> None:
+    if left == "disabled":
+        an_endpoint_of(table, url=receiver.url + "/", enabled=False)
+    delivery = put(table, a_told_delivery(endpoint=an_endpoint(url=receiver.url + "/")))
+    assert sender.handler(event(delivery), None) == {"batchItemFailures": []}
+    assert receiver.seen == []
+    ended = stored(table, delivery)
+    assert ended.status is DeliveryStatus.FAILED
+    assert left in str(ended.attempts[0].error)
+    assert DynamoDeliveries(table).due(ended.due_at + timedelta(days=1), 10) == []
+
+
+def test_an_endpoint_that_failed_for_too_long_is_switched_off(
+    sender: ModuleType, table: str, receiver: Receiver
+) -> None:
+    receiver.reaction = lambda _: (500, {}, b"")
+    endpoint = an_endpoint_of(table, url=receiver.url + "/")
+    long_ago = datetime.now(UTC) - timedelta(days=5, minutes=1)
+    DynamoEndpointHealth(table).note("acme", endpoint.id, long_ago, succeeded=False)
+    delivery = put(table, a_told_delivery(endpoint=endpoint))
+    sender.handler(event(delivery), None)
+    off = DynamoShelf(table, WebhookEndpointCodec()).get("acme", endpoint.id)
+    assert off is not None
+    assert (off.enabled, off.revision, off.url, off.secret) == (False, 2, endpoint.url, endpoint.secret)
+    assert stored(table, delivery).status is DeliveryStatus.PENDING

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from contract.conftest import bucket, in_moto, table  # noqa: F401 -- fixtures
 
 from batchwork.adapters.clock import SystemClock
 from batchwork.adapters.dynamodb.identities import DynamoIdentities
 from batchwork.adapters.dynamodb.lookups import DynamoLookups
+from batchwork.adapters.dynamodb.resource_rows import AccountCodec, PostCodec
+from batchwork.adapters.dynamodb.shelf import DynamoShelf
 from batchwork.domain.errors import Unauthenticated
 from batchwork.domain.plan import PLANS
 from batchwork.use_cases.authenticate import Authenticate
-from local.seed import seed
+from local.seed import examples, seed
 
 
 @pytest.fixture
@@ -43,3 +47,33 @@ def test_every_lookups_endpoint_echoes_as_the_documentation_shows_it(table: str,
     assert seeded["lookup_endpoints"] == ["intelligence", "signals", "enrichment"]
     for workspace in seeded["workspaces"].values():
         assert DynamoLookups(table).find(workspace) == {}
+
+
+def test_every_workspace_has_the_account_and_the_post_that_the_documentation_names(
+    table: str,  # noqa: F811 -- the fixture
+    bucket: str,  # noqa: F811 -- the fixture
+    identities: DynamoIdentities,
+) -> None:
+    seed(table, bucket)
+    accounts, posts = DynamoShelf(table, AccountCodec()), DynamoShelf(table, PostCodec())
+    workspaces = identities.workspaces()
+    assert len(workspaces) == 5
+    for workspace in workspaces:
+        account, post = accounts.get(workspace.id, "acc_123"), posts.get(workspace.id, "clxold1234567890")
+        assert account is not None
+        assert post is not None
+        assert (account.platform, account.status) == ("TWITTER", "active")
+        assert (post.status, [part.account_id for part in post.parts]) == ("draft", ["acc_123"])
+
+
+def test_what_a_customer_made_of_the_examples_stays_and_what_was_deleted_comes_back(table: str) -> None:  # noqa: F811
+    accounts, posts = DynamoShelf(table, AccountCodec()), DynamoShelf(table, PostCodec())
+    examples(table, "acme", SystemClock())
+    account = accounts.get("acme", "acc_123")
+    assert account is not None
+    changed = replace(account, username="mine", revision=2)
+    assert accounts.replace(changed)
+    assert posts.remove("acme", "clxold1234567890")
+    examples(table, "acme", SystemClock())
+    assert accounts.get("acme", "acc_123") == changed
+    assert posts.get("acme", "clxold1234567890") is not None

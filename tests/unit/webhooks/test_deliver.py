@@ -2,72 +2,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from fakes.clock import FakeClock
-from fakes.deliveries import FakeDeliveries
-from fakes.egress import FakeEgress, Sent
-from fakes.queues import FakeDeliveryQueue
-from fakes.slots import FakeSlots
+from fakes.egress import FakeEgress
 from standardwebhooks import Webhook
-from unit.webhooks.deliveries import a_delivery
+from unit.webhooks.sending import ORIGIN, World
 
 from batchwork.domain.errors import EgressRefused
-from batchwork.domain.webhook import Delivery, DeliveryStatus
+from batchwork.domain.webhook import DeliveryStatus
 from batchwork.ports import Answer
-from batchwork.use_cases.deliver import Deliver
 from batchwork.use_cases.room import Room
-
-ORIGIN = "https://hooks.example.com"
 
 
 class CrashError(Exception):
     """The process died here."""
-
-
-@dataclass
-class World:
-    clock: FakeClock = field(default_factory=lambda: FakeClock(chance=0.0))
-    deliveries: FakeDeliveries = field(default_factory=FakeDeliveries)
-    queue: FakeDeliveryQueue = field(default_factory=FakeDeliveryQueue)
-    egress: FakeEgress = field(default_factory=FakeEgress)
-    slots: FakeSlots = field(default_factory=lambda: FakeSlots(1))
-    delivery: Delivery = field(default_factory=a_delivery)
-
-    def __post_init__(self) -> None:
-        self.deliveries.put(self.delivery)
-        self.egress.names["hooks.example.com"] = ["93.184.216.34"]
-        self.answers(Answer(200))
-
-    def answers(self, *answers: Answer | Exception, takes: timedelta = timedelta()) -> None:
-        """Answer in this order; the last answer stays."""
-        left = list(answers)
-
-        def receive(_: Sent) -> Answer:
-            self.clock.pass_(takes)
-            answer = left.pop(0) if len(left) > 1 else left[0]
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
-
-        self.egress.receivers[ORIGIN] = receive
-
-    def deliver(self, number: int = 1, **ports: Any) -> DeliveryStatus | None:
-        room = Room(self.slots, self.clock, "this sender")
-        use_case = Deliver(self.deliveries, self.queue, self.egress, room, self.clock)
-        return replace(use_case, **ports)(self.delivery.workspace_id, self.delivery.id, number)
-
-    def stored(self) -> Delivery:
-        found = self.deliveries.get(self.delivery.workspace_id, self.delivery.id)
-        assert found is not None
-        return found
-
-    def sweep(self) -> list[str]:
-        return [delivery_id for _, delivery_id in self.deliveries.due(self.clock.now(), 10)]
 
 
 @pytest.fixture
@@ -219,8 +170,7 @@ def test_a_message_for_an_attempt_that_is_not_next_does_nothing(world: World) ->
 
 
 def test_a_message_of_an_unknown_delivery_or_another_workspace_does_nothing(world: World) -> None:
-    room = Room(world.slots, world.clock, "this sender")
-    use_case = Deliver(world.deliveries, world.queue, world.egress, room, world.clock)
+    use_case = world.sender()
     assert use_case("acme", "unknown", 1) is None
     assert use_case("other", world.delivery.id, 1) is None
     assert world.egress.sent == []
@@ -343,10 +293,7 @@ def test_a_message_without_room_waits_in_the_queue_and_then_for_the_sweeper(worl
 
 
 def deliver_after(world: World, waits: int) -> DeliveryStatus | None:
-    room = Room(world.slots, world.clock, "this sender")
-    return Deliver(world.deliveries, world.queue, world.egress, room, world.clock)(
-        world.delivery.workspace_id, world.delivery.id, 1, waits
-    )
+    return world.sender()(world.delivery.workspace_id, world.delivery.id, 1, waits)
 
 
 def test_a_slot_is_given_back_after_the_attempt_even_when_it_fails_unexpectedly(world: World) -> None:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from factories import AT
+from unit.webhooks.deliveries import a_delivery
 
 from batchwork.domain.webhook import DeliveryStatus, NextStep, step_after
 
@@ -70,3 +71,19 @@ def test_longer_waits_are_the_sweepers_alone() -> None:
 def test_an_end_has_no_next_attempt() -> None:
     assert NextStep(DeliveryStatus.FAILED).delay is None
     assert NextStep(DeliveryStatus.FAILED).due_at(AT) is None
+
+
+#: Spec operations 1.9: at once, then after 1 min, 5 min, 30 min, 2 h, 12 h.
+VOXBURST = [60, 300, 1800, 7200, 43200]
+
+
+@pytest.mark.parametrize(("number", "seconds"), list(enumerate(VOXBURST, start=1)))
+def test_the_operations_family_has_a_schedule_of_its_own(number: int, seconds: int) -> None:
+    schedule = a_delivery(style="voxburst").schedule
+    assert step_after(number, 500, None, 0.0, schedule) == NextStep(DeliveryStatus.PENDING, timedelta(seconds=seconds))
+
+
+def test_its_sixth_failed_attempt_is_the_last() -> None:
+    schedule = a_delivery(style="voxburst").schedule
+    assert step_after(6, None, timedelta(seconds=5), 0.5, schedule) == NextStep(DeliveryStatus.FAILED)
+    assert step_after(6, 500, None, 0.0, a_delivery(style="codeer").schedule).status is DeliveryStatus.PENDING

@@ -79,3 +79,40 @@ def test_two_attempts_share_the_id_and_nothing_that_is_signed_with_the_time() ->
 def test_the_secret_is_in_no_header_and_in_no_printed_delivery() -> None:
     delivery = a_delivery(secret="your-webhook-secret")
     assert "your-webhook-secret" not in str(signature.headers(delivery, AT)) + repr(delivery)
+
+
+# signature-vectors.md, number 3
+POST_CREATED = (
+    b'{"id":"evt_abc001","type":"post.created","createdAt":"2026-06-01T10:00:00Z","data":{"id":"post_abc123"}}'
+)
+
+
+def test_the_published_vector_of_the_operations_family_comes_out() -> None:
+    delivery = a_delivery(
+        id="d-1", style="voxburst", event_id="evt_abc001", event_type="post.created", body=POST_CREATED,
+        secret="whsec_test",
+    )  # fmt: skip
+    headers = signature.headers(delivery, AT)
+    assert headers["X-VoxBurst-Signature"] == "sha256=cea087407567a59e2e39f43cf7f706ae109422c48a559329bb30e87dcb61866a"
+    assert headers["X-VoxBurst-Event"] == "post.created"
+    assert headers["X-VoxBurst-Delivery-Id"] == "d-1"
+    assert headers["X-VoxBurst-Timestamp"] == headers["webhook-timestamp"] == "1705315500"
+    assert headers["webhook-id"] == "evt_abc001"
+
+
+def test_an_endpoints_secret_verifies_in_both_ways_as_it_was_shown() -> None:
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    headers = signature.headers(a_delivery(style="voxburst", body=POST_CREATED, secret=secret), now())
+    assert Webhook(secret).verify(POST_CREATED, headers)
+    digest = hmac.new(secret.encode(), POST_CREATED, hashlib.sha256).hexdigest()
+    assert headers["X-VoxBurst-Signature"] == f"sha256={digest}"
+    with pytest.raises(WebhookVerificationError):
+        Webhook(secret).verify(POST_CREATED + b" ", headers)
+
+
+def test_each_style_has_its_own_headers_and_no_others() -> None:
+    codeer, voxburst = (
+        {name.split("-")[1] for name in signature.headers(a_delivery(style=style), AT) if name.startswith("X-")}
+        for style in ("codeer", "voxburst")
+    )
+    assert (codeer, voxburst) == ({"Codeer"}, {"VoxBurst"})

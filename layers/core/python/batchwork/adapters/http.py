@@ -12,6 +12,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property
@@ -39,8 +40,25 @@ def resolve(host: str, port: int) -> list[Address]:
     return list(dict.fromkeys(ip_address(entry[4][0]) for entry in found))
 
 
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """What is sent."""
+
+    method: str
+    body: bytes
+    headers: dict[str, str]
+
+    def headers_to(self, target: Target) -> dict[str, str]:
+        """Return all headers; those of the connection are the adapter's own, in whatever case they were given."""
+        own = {"Host": target.authority, "Connection": "close"}
+        names = {name.lower() for name in (*own, "Content-Length", "Transfer-Encoding")}
+        given = {name: value for name, value in self.headers.items() if name.lower() not in names}
+        agent = {} if "user-agent" in map(str.lower, given) else {"User-Agent": USER_AGENT}
+        return own | agent | given
+
+
 class HttpEgress:
-    """POSTs to public addresses over verified TLS.
+    """Sends to public addresses over verified TLS.
 
     allow_loopback: this machine may be a receiver too, there also over plain http (the local stack).
     Certificates are verified against the system's authorities (`SSL_CERT_FILE` names others).
@@ -66,7 +84,13 @@ class HttpEgress:
         return self._given_tls or ssl.create_default_context()
 
     def post(self, url: str, body: bytes, headers: dict[str, str], timeout: timedelta, limit: int = 65_536) -> Answer:
-        """POST once; `timeout` covers name, connect, TLS and read together.
+        """POST once, as `send` does."""
+        return self.send("POST", url, body, headers, timeout, limit)
+
+    def send(
+        self, method: str, url: str, body: bytes, headers: dict[str, str], timeout: timedelta, limit: int = 65_536
+    ) -> Answer:
+        """Send once; `timeout` covers name, connect, TLS and read together.
 
         Raises EgressRefused (facts `address`, `reason`) and OSError, whose text is short and fit to be shown.
         """
@@ -75,7 +99,7 @@ class HttpEgress:
             target = self._target(url)
             sock = self._connect(target, self._addresses(target, deadline), deadline)
             with sock:
-                return self._exchange(sock, target, body, headers, limit, deadline)
+                return self._exchange(sock, target, _Message(method, body, headers), limit, deadline)
         except (OSError, HTTPException) as exc:
             raise _told(exc, deadline) from exc
 
@@ -151,18 +175,26 @@ class HttpEgress:
         return tls.wrap_socket(sock, server_hostname=target.host)
 
     def _exchange(
-        self, sock: socket.socket, target: Target, body: bytes, headers: dict[str, str], limit: int, deadline: Deadline
+        self, sock: socket.socket, target: Target, message: _Message, limit: int, deadline: Deadline
     ) -> Answer:
         connection = HTTPConnection(target.host, target.port)
         connection.sock = Channel(sock, deadline)  # all that http.client uses of a socket
-        fixed = {"Host": target.authority, "User-Agent": USER_AGENT, "Connection": "close"}
-        connection.request("POST", target.path, body, fixed | headers)
+        # No body is None: http.client tells the length of an empty one with methods that have none.
+        connection.request(message.method, target.path, message.body or None, message.headers_to(target))
         response = connection.getresponse()
         try:
-            answered = response.read(limit)
+            answered = response.read(limit + 1)
+            # http.client says nothing of a body that ends before the length it was told.
+            cut = len(answered) > limit or bool(response.length)
         finally:
             response.close()
-        return Answer(response.status, self._retry_after(response.headers.get("Retry-After")), answered)
+        return Answer(
+            response.status,
+            self._retry_after(response.headers.get("Retry-After")),
+            answered[:limit],
+            " ".join(response.headers.get("Content-Type", "").split()),
+            cut,
+        )
 
     def _retry_after(self, text: str | None) -> timedelta | None:
         """Understand a Retry-After header: seconds or an HTTP date (RFC 9110, 10.2.3); None for anything else."""

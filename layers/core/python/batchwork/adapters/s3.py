@@ -12,6 +12,8 @@ from batchwork.adapters import aws
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
+    from batchwork.domain.media import Media
+
 
 class S3Blobs:
     """Bytes by key in one bucket."""
@@ -56,3 +58,73 @@ class S3Blobs:
             Params={"Bucket": self._bucket, "Key": key, "ResponseContentDisposition": f'attachment; filename="{name}"'},
             ExpiresIn=int(expires.total_seconds()),
         )
+
+
+class S3Media:
+    """ports.operations.MediaBlobs: below ``media/<workspace>/`` in the bucket."""
+
+    def __init__(self, bucket: str, s3: S3Client | None = None) -> None:
+        self._bucket = bucket
+        # A checksum of bytes that are not there yet would be signed into the URL.
+        self._s3: S3Client = s3 or aws.client(
+            "s3", signature_version="s3v4", request_checksum_calculation="when_required"
+        )
+
+    def upload_url(self, media: Media, expires: timedelta) -> tuple[str, dict[str, str]]:
+        """Return (URL, headers) of a PUT: type and length are signed, so that the bucket takes no other."""
+        url = self._s3.generate_presigned_url(
+            "put_object",
+            Params={
+                "Bucket": self._bucket,
+                "Key": media_key(media),
+                "ContentType": media.content_type,
+                "ContentLength": media.size_bytes,
+            },
+            ExpiresIn=int(expires.total_seconds()),
+        )
+        return url, {"Content-Type": media.content_type, "Content-Length": str(media.size_bytes)}
+
+    def url(self, media: Media, expires: timedelta) -> str:
+        """Return a URL that answers with the bytes, of the type that was announced: none that a browser would run."""
+        return self._s3.generate_presigned_url(
+            "get_object",
+            Params={
+                "Bucket": self._bucket,
+                "Key": media_key(media),
+                "ResponseContentType": media.content_type,
+            },
+            ExpiresIn=int(expires.total_seconds()),
+        )
+
+    def beginning(self, media: Media, length: int) -> tuple[bytes, int] | None:
+        """Return (the first bytes, the size of all), None while there are none."""
+        try:
+            answer = self._s3.get_object(Bucket=self._bucket, Key=media_key(media), Range=f"bytes=0-{length - 1}")
+        except ClientError as exc:
+            code = exc.response["Error"]["Code"]
+            if code in {"NoSuchKey", "404"}:
+                return None
+            if code in {"InvalidRange", "416"}:
+                return b"", 0  # an empty object has no first byte
+            raise
+        whole = answer.get("ContentRange", "").rpartition("/")[2]
+        return answer["Body"].read(), int(whole) if whole.isdecimal() else answer["ContentLength"]
+
+    def remove(self, media: Media) -> None:
+        """Remove the bytes, if there are any."""
+        self._s3.delete_object(Bucket=self._bucket, Key=media_key(media))
+
+
+#: Before the keys of media in the bucket.
+MEDIA = "media/"
+
+
+def media_key(media: Media) -> str:
+    """Return a file's key in the bucket; a customer's name for it never is part of a key."""
+    return f"{MEDIA}{media.workspace_id}/{media.id}"
+
+
+def media_of(key: str) -> tuple[str, str] | None:
+    """Return (workspace id, media id) of a key in the bucket, None for one that is no media's."""
+    parts = key.removeprefix(MEDIA).split("/")
+    return (parts[0], parts[1]) if key.startswith(MEDIA) and len(parts) == 2 and all(parts) else None

@@ -35,6 +35,19 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Connecting:
+    """A connection that was begun. redirect_url: where the network sends the person back to; until: when it runs out.
+
+    used_by: the piece of work that used it, None while it is open.
+    """
+
+    platform: str
+    redirect_url: str
+    until: datetime
+    used_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Account(Resource):
     """An account. account_type: personal, business or creator. destinations: None while they were not loaded."""
 

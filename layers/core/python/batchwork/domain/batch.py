@@ -69,7 +69,9 @@ class WebhookTarget:
 class Batch:
     """A batch's header.
 
-    counted: numbers of the units whose results are in the counts. attributes: what the family keeps with the batch.
+    counted: numbers of the units whose results are in the counts. skipped: of the failed items, those that were never
+    tried because another one failed. started_at: when a worker first took it up, noted for the families that tell it.
+    attributes: what the family keeps with the batch.
     checks: how often the sweeper looked without seeing progress; checked: units counted when it last looked.
     """
 
@@ -82,9 +84,11 @@ class Batch:
     status: BatchStatus = BatchStatus.IN_PROGRESS
     succeeded: int = 0
     failed: int = 0
+    skipped: int = 0
     counted: frozenset[int] = frozenset()
     stop: StopCause | None = None
     reason: str | None = None
+    started_at: datetime | None = None
     completed_at: datetime | None = None
     cancelled_at: datetime | None = None
     webhook: WebhookTarget | None = None
@@ -129,11 +133,12 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What one settled unit adds to its batch's counts."""
+    """What one settled unit adds to its batch's counts. skipped: how many of the failed were never tried."""
 
     unit: int
     succeeded: int
     failed: int
+    skipped: int = 0
 
 
 #: The sweeper's first look: a minute after that and its own period it must have healed a lost hand-over (2 minutes).

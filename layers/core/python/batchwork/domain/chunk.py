@@ -41,9 +41,9 @@ class Cut:
     slice_size: int
 
     @classmethod
-    def of(cls, total: int, slice_size: int) -> Cut:
-        """Cut `total` items so that at most ten chunks arise up to 1000 items, none larger than 100 items."""
-        slices_a_chunk = -(-total // (CHUNKS_WANTED * slice_size))
+    def of(cls, total: int, slice_size: int, chunks: int = CHUNKS_WANTED) -> Cut:
+        """Cut `total` items so that at most `chunks` arise, as long as none has to be larger than 100 items for it."""
+        slices_a_chunk = -(-total // (chunks * slice_size))
         chunk = min(MAX_CHUNK // slice_size or 1, max(1, slices_a_chunk)) * slice_size
         return cls(total, chunk, slice_size)
 

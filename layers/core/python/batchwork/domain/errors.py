@@ -130,6 +130,12 @@ class UpstreamFailed(BatchworkError):
     code = "upstream_failed"
 
 
+class UpstreamTimedOut(BatchworkError):
+    """The upstream did not answer in time."""
+
+    code = "upstream_timed_out"
+
+
 class MalformedBody(BatchworkError):
     """The request body is not valid JSON: {detail}."""
 

@@ -16,9 +16,14 @@ _TIME, _REST = 10, 13
 
 def ordered_id(prefix: str, ticket: Ticket) -> str:
     """Return prefix and 23 lower-case base36 characters that follow from a ticket: first its time, so that ids sort by it."""
-    micros = (ticket.at - _EPOCH) // timedelta(microseconds=1)
     rest = int.from_bytes(hashlib.sha256(f"{prefix}{ticket.id}".encode()).digest()[:12], "big")
-    return f"{prefix}{_base36(micros, _TIME)}{_base36(rest, _REST)}"
+    return f"{first_id(prefix, ticket.at)}{_base36(rest, _REST)}"
+
+
+def first_id(prefix: str, at: datetime) -> str:
+    """Return what sorts before every id of a time or later, and after every earlier one."""
+    micros = (at - _EPOCH) // timedelta(microseconds=1)
+    return f"{prefix}{_base36(min(max(0, micros), 36**_TIME - 1), _TIME)}"
 
 
 def part_of(ticket: Ticket, index: int, *, again: bool | None = None) -> Ticket:

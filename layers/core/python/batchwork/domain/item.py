@@ -41,13 +41,17 @@ class ItemError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What an item ended with: exactly one of output and error. attempts: tries made, 0 when never started."""
+    """What an item ended with: output, or error; a failed item of some families has an output too.
+
+    attempts: tries made, 0 when never started. skipped: it failed without a try, because another item failed.
+    """
 
     index: int
     finished_at: datetime
     attempts: int
     output: Json | None = None
     error: ItemError | None = None
+    skipped: bool = False
 
     @property
     def succeeded(self) -> bool:

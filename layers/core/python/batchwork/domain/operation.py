@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,6 +18,10 @@ MAX_PATH = 500
 #: Bytes of an operation's body as compact JSON in UTF-8.
 MAX_BODY = 100 * 1024
 TIMEOUT = timedelta(seconds=60)
+#: Levels of nesting that a body must leave free.
+_SPARE = 100
+#: One for all: json.dumps makes one at every call.
+_WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 METHODS = ("POST", "PATCH", "DELETE")
 #: Paths that operations may call: exactly one of these, or below it.
 ROOTS = ("/v1/posts", "/v1/accounts", "/v1/media", "/v1/webhooks")
@@ -30,6 +35,20 @@ def root_of(path: str) -> str | None:
 def scope_of(method: str, root: str) -> str:
     """Return the scope that a call below a root needs (spec operations 1.1)."""
     return f"{root.removeprefix('/v1/')}:{'read' if method == 'GET' else 'write'}"
+
+
+def size_of(body: Any) -> int:
+    """Return the bytes of a body as compact JSON in UTF-8.
+
+    Raises RecursionError for one that is nested almost as deeply as Python can write: others write it further down.
+    """
+    text = _WRITER.encode(body)
+    if text.count("[") + text.count("{") > _SPARE:
+        deeper = body
+        for _ in range(_SPARE):
+            deeper = [deeper]
+        _WRITER.encode(deeper)
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 #: The scopes of the family.

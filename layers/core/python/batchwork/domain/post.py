@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from batchwork.domain.item import Json
 from batchwork.domain.resource import Resource
@@ -54,6 +56,7 @@ class PostPart:
 class Post(Resource):
     """A post. media: ids. content_type: upper case, or None. extra: the request's other fields as they were sent (tags,
     personaId, platformOverrides, platformMetadata, threadPosts, firstComment, firstCommentDelay), absent ones left out.
+    publishing_since: when the round that is under way was begun.
     """
 
     content: str
@@ -65,3 +68,47 @@ class Post(Resource):
     media: tuple[str, ...] = ()
     metadata: Json | None = None
     extra: Json = field(default_factory=dict)
+    publishing_since: datetime | None = None
+
+    @property
+    def overrides(self) -> dict[str, str]:
+        """Return the content of the platforms that have one of their own."""
+        told = {name: _content(each) for name, each in self.extra.get("platformOverrides", {}).items()}
+        return {name: content for name, content in told.items() if content is not None}
+
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        """Return the platforms that it is for, each once."""
+        return tuple(dict.fromkeys(part.platform for part in self.parts))
+
+
+def _content(override: Any) -> str | None:
+    """Return the content of an override: an object with `content`, or the text itself."""
+    content = override.get("content") if isinstance(override, dict) else override
+    return content if isinstance(content, str) else None
+
+
+#: Who publishes a post owns it this long; then the sweeper finishes what somebody left.
+PUBLISHING_HOLD = timedelta(seconds=60)
+#: A round that is under way for so long is given up: what is left of it has failed.
+PUBLISHING_PATIENCE = timedelta(hours=1)
+#: Rounds in which a part may be tried.
+MAX_ROUNDS = 10
+
+
+def due_at(post: Post) -> datetime | None:
+    """Return when the sweeper is to look at a post, None for never."""
+    match post.status:
+        case PostStatus.SCHEDULED:
+            return post.scheduled_for
+        case PostStatus.PUBLISHING:
+            return post.updated_at + PUBLISHING_HOLD
+    return None
+
+
+def status_of(parts: Sequence[PostPart]) -> PostStatus:
+    """Return what a round that ended makes of a post: published when every part is, partial when some are."""
+    published = sum(part.status is PartStatus.PUBLISHED for part in parts)
+    if published == len(parts):
+        return PostStatus.PUBLISHED
+    return PostStatus.PARTIAL if published else PostStatus.FAILED

@@ -22,6 +22,11 @@ class Resource:
     revision: int = 1
 
 
+def to_millis(at: datetime) -> datetime:
+    """Return a time as resources keep it: what is answered at first and what is read later are the same."""
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
 def checked_id(text: str, prefix: str) -> str:
     """Return an id that can be one of a kind of resource: ``<prefix>...`` or a bare cuid (seed 000).
 

@@ -11,21 +11,37 @@ from datetime import datetime
 
 from batchwork.domain.webhook import Delivery
 
-#: Returns a family's own headers for (body, secret, Unix seconds).
-Signer = Callable[[bytes, str, int], dict[str, str]]
+#: Returns a family's own headers for (delivery, secret, Unix seconds).
+Signer = Callable[[Delivery, str, int], dict[str, str]]
 
 _PREFIX = "whsec_"
 
 
-def codeer(body: bytes, secret: str, timestamp: int) -> dict[str, str]:
+def codeer(delivery: Delivery, secret: str, timestamp: int) -> dict[str, str]:
     """Sign as the messages family does (seed 002): HMAC-SHA256 over ``{timestamp}.{raw body}``, hex."""
-    signed = f"{timestamp}.".encode() + body
-    digest = hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
+    digest = _hex(secret, f"{timestamp}.".encode() + delivery.body)
     return {"X-Codeer-Signature": f"sha256={digest}", "X-Codeer-Timestamp": str(timestamp)}
 
 
+def voxburst(delivery: Delivery, secret: str, timestamp: int) -> dict[str, str]:
+    """Sign as the operations family does (spec operations 1.9): HMAC-SHA256 over the raw body, hex.
+
+    The secret is used as text, ``whsec_`` included. The time is not signed here; that of the Standard Webhooks headers is.
+    """
+    return {
+        "X-VoxBurst-Signature": f"sha256={_hex(secret, delivery.body)}",
+        "X-VoxBurst-Event": delivery.event_type,
+        "X-VoxBurst-Delivery-Id": delivery.id,
+        "X-VoxBurst-Timestamp": str(timestamp),
+    }
+
+
+def _hex(secret: str, signed: bytes) -> str:
+    return hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
+
+
 #: A family's own signature, by the style of its deliveries.
-SIGNERS: dict[str, Signer] = {"codeer": codeer}
+SIGNERS: dict[str, Signer] = {"codeer": codeer, "voxburst": voxburst}
 
 
 def standard_key(secret: str) -> bytes:
@@ -55,7 +71,7 @@ def standard(event_id: str, body: bytes, secret: str | None, timestamp: int) -> 
 def headers(delivery: Delivery, at: datetime) -> dict[str, str]:
     """Return the headers of an attempt made at a time: the same id for every attempt, its own time and signatures."""
     timestamp = int(at.timestamp())
-    own = SIGNERS[delivery.style](delivery.body, delivery.secret, timestamp) if delivery.secret else {}
+    own = SIGNERS[delivery.style](delivery, delivery.secret, timestamp) if delivery.secret else {}
     return (
         {"Content-Type": "application/json"}
         | standard(delivery.event_id, delivery.body, delivery.secret, timestamp)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
+from uuid import NAMESPACE_URL, uuid5
 
 #: Waits before attempt 2, 3, ...; the first attempt is made at once (issue 1 of 5; the schedule that Svix publishes, extended).
 SCHEDULE = (
@@ -20,7 +22,18 @@ SCHEDULE = (
     timedelta(hours=20),
     timedelta(hours=24),
 )
-#: Connect and read together.
+#: The waits of styles that have their own.
+SCHEDULES = {
+    # Spec operations 1.9.
+    "voxburst": (
+        timedelta(minutes=1),
+        timedelta(minutes=5),
+        timedelta(minutes=30),
+        timedelta(hours=2),
+        timedelta(hours=12),
+    ),
+}
+#: Connect and read together; the same in all styles, since HOLD covers it.
 ATTEMPT_TIMEOUT = timedelta(seconds=10)
 #: A sender owns its attempt this long: its timeout, and time to record what came of it.
 HOLD = timedelta(seconds=30)
@@ -49,7 +62,7 @@ class DeliveryStatus(StrEnum):
     PENDING = "pending"
     #: The receiver answered 2xx.
     DELIVERED = "delivered"
-    #: The schedule is exhausted, or the receiver answered 410.
+    #: The schedule is exhausted, the receiver answered 410, or nobody is to be told any more.
     FAILED = "failed"
 
 
@@ -63,13 +76,20 @@ class Attempt:
     status: int | None
     error: str | None
 
+    @property
+    def succeeded(self) -> bool:
+        """Whether the receiver took it."""
+        return self.status is not None and 200 <= self.status < 300
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """One event to one URL. body: the exact bytes signed and sent on every attempt.
 
-    style: whose signature headers it carries beside the Standard Webhooks ones, such as ``codeer``.
-    id: unique, stable; subject: what the event is about (a batch id).
+    style: whose signature headers it carries beside the Standard Webhooks ones, and whose schedule it has, such as
+    ``codeer``. id: unique, stable; subject: what the event is about (the id of a batch, of a resource).
+    endpoint_id: of the webhook endpoint that says at each attempt where it goes and what signs it; url is then where the
+    endpoint was when the delivery was made, and secret is None.
     """
 
     id: str
@@ -85,6 +105,12 @@ class Delivery:
     secret: str | None = field(default=None, repr=False)
     status: DeliveryStatus = DeliveryStatus.PENDING
     attempts: tuple[Attempt, ...] = ()
+    endpoint_id: str | None = None
+
+    @property
+    def schedule(self) -> Sequence[timedelta]:
+        """Return the waits before attempt 2, 3, ..."""
+        return SCHEDULES.get(self.style, SCHEDULE)
 
     @property
     def receiver(self) -> str:
@@ -112,7 +138,18 @@ class NextStep:
         return now + self.wait + (SWEEPER_MARGIN if self.delay is not None else timedelta())
 
 
-def step_after(number: int, status: int | None, retry_after: timedelta | None, chance: float) -> NextStep:
+def delivery_id(event_id: str, endpoint_id: str) -> str:
+    """Return the id of the one delivery of an event to an endpoint."""
+    return str(uuid5(NAMESPACE_URL, f"batchwork:{event_id}:{endpoint_id}:delivery"))
+
+
+def step_after(
+    number: int,
+    status: int | None,
+    retry_after: timedelta | None,
+    chance: float,
+    schedule: Sequence[timedelta] = SCHEDULE,
+) -> NextStep:
     """Decide what follows attempt `number` (from 1).
 
     status: HTTP status, None when there was no answer; a redirect is a failure. chance: uniform in [0, 1), for jitter.
@@ -120,7 +157,7 @@ def step_after(number: int, status: int | None, retry_after: timedelta | None, c
     """
     if status is not None and 200 <= status < 300:
         return NextStep(DeliveryStatus.DELIVERED)
-    if status == GONE or number > len(SCHEDULE):
+    if status == GONE or number > len(schedule):
         return NextStep(DeliveryStatus.FAILED)
-    scheduled = SCHEDULE[number - 1] * (1 + JITTER * chance)
+    scheduled = schedule[number - 1] * (1 + JITTER * chance)
     return NextStep(DeliveryStatus.PENDING, max(scheduled, min(retry_after or timedelta(), MAX_RETRY_AFTER)))

@@ -2,28 +2,63 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import base64
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from batchwork.domain.resource import Resource
+from batchwork.domain.webhook import Delivery
 
 PREFIX = "wh_"
+#: Endpoints of one workspace: each event of theirs is read against all of them.
+MAX_ENDPOINTS = 50
 #: An endpoint that took nothing for so long is switched off at its next failure.
 PATIENCE = timedelta(days=5)
+#: Random bytes of a secret; Standard Webhooks asks for 24 to 64.
+SECRET_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookEndpoint(Resource):
-    """An endpoint. style: whose signature its deliveries carry, such as ``voxburst``.
-
-    failures: attempts that failed since the last one that succeeded; failing_since: when the first of these was made.
-    """
+    """An endpoint. style: whose envelope, signature and schedule its deliveries have, such as ``voxburst``."""
 
     url: str
     events: tuple[str, ...]
     secret: str = field(repr=False)
     style: str
     enabled: bool = True
+
+    def wants(self, event_type: str) -> bool:
+        """Whether an event is to be told here."""
+        return self.enabled and event_type in self.events
+
+    def addressed(self, delivery: Delivery) -> Delivery:
+        """Return a delivery as it goes out now: to the present URL, signed with the present secret."""
+        return replace(delivery, url=self.url, secret=self.secret)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How the attempts at an endpoint went. last_delivery_at: when the last one was made, whatever came of it.
+
+    failures: attempts that failed since the last one that succeeded; failing_since: when the first of these was made.
+    """
+
     last_delivery_at: datetime | None = None
     failures: int = 0
     failing_since: datetime | None = None
+
+    def after(self, at: datetime, *, succeeded: bool) -> Health:
+        """Return it after one more attempt."""
+        if succeeded:
+            return Health(last_delivery_at=at)
+        return Health(last_delivery_at=at, failures=self.failures + 1, failing_since=self.failing_since or at)
+
+    def given_up(self, now: datetime) -> bool:
+        """Whether the endpoint failed for longer than anybody waits for it."""
+        return self.failing_since is not None and now - self.failing_since > PATIENCE
+
+
+def secret_of(random: bytes) -> str:
+    """Return a secret in the form of Standard Webhooks: ``whsec_`` and base64."""
+    return f"whsec_{base64.b64encode(random).decode()}"

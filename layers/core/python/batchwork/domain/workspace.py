@@ -81,8 +81,11 @@ class ApiKey:
 
     def accepts(self, secret: str, now: datetime) -> bool:
         """Whether the secret is this key's, and the key is neither revoked nor expired. Constant time."""
-        same = hmac.compare_digest(digest_of(secret), self.digest)
-        return same and self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+        return hmac.compare_digest(digest_of(secret), self.digest) and self.holds(now)
+
+    def holds(self, now: datetime) -> bool:
+        """Whether the key is neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,5 +30,6 @@ def _documented(event: Mapping[str, Any]) -> str:
 
     The event's own path has a custom domain's base path before it, which no literal part of that template can tell.
     """
-    parameters = event.get("pathParameters") or {}
-    return f"/{parameters['proxy']}" if "proxy" in parameters else Request.from_event(event).path
+    if event.get("resource") == "/{proxy+}":
+        return f"/{(event.get('pathParameters') or {}).get('proxy', '')}"
+    return Request.from_event(event).path

@@ -82,6 +82,9 @@ class BatchStore(Protocol):
         Raises AlreadyCounted when one of them is counted: closes redelivery.
         """
 
+    def start(self, batch: Batch, now: datetime) -> None:
+        """Note when the batch was first taken up: the first worker's time stays; a closed batch's does not change."""
+
     def stop(self, ref: BatchRef, cause: StopCause, reason: str | None, check_at: datetime) -> Batch | None:
         """Keep further items of a batch from starting; a cancel moves the status to cancelling.
 
@@ -137,18 +140,28 @@ class SecretStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a receiver answered. retry_after: its Retry-After header, already understood."""
+    """What a receiver answered. retry_after: its Retry-After header, already understood; content_type: empty when it told
+    none; cut: the body is longer than what came of it, or than what was read.
+    """
 
     status: int
     retry_after: timedelta | None = None
     body: bytes = b""
+    content_type: str = ""
+    cut: bool = False
 
 
 class Egress(Protocol):
     """Requests to addresses that customers chose: never to private networks, never through a redirect."""
 
     def post(self, url: str, body: bytes, headers: dict[str, str], timeout: timedelta, limit: int = 65_536) -> Answer:
-        """POST once; `timeout` covers name, connect and read together; at most `limit` bytes of the answer are read.
+        """POST once, as `send` does."""
 
-        Raises EgressRefused for a refused address and OSError (or a subclass) when there is no answer.
+    def send(
+        self, method: str, url: str, body: bytes, headers: dict[str, str], timeout: timedelta, limit: int = 65_536
+    ) -> Answer:
+        """Send once; `timeout` covers name, connect and read together; at most `limit` bytes of the answer are kept.
+
+        method: GET, POST, PUT, PATCH or DELETE. Raises EgressRefused for a refused address and OSError (or a subclass)
+        when there is no answer.
         """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from batchwork.domain.resource import Resource
 
 if TYPE_CHECKING:
-    from batchwork.domain.account import Account, Destination
+    from batchwork.domain.account import Account, Connecting, Destination
     from batchwork.domain.media import Media
     from batchwork.domain.post import Post
 
@@ -44,12 +44,14 @@ class Shelf(Protocol[R]):
         change, and against removal.
         """
 
-    def remove(self, workspace_id: str, resource_id: str) -> bool:
-        """Remove a resource; False when there is none."""
+    def remove(self, workspace_id: str, resource_id: str, revision: int | None = None) -> bool:
+        """Remove a resource; False when there is none, or none of that revision: closes removal against change."""
 
-    def page(self, workspace_id: str, after: str | None, limit: int, wanted: Callable[[R], bool]) -> Slice[R]:
+    def page(
+        self, workspace_id: str, after: str | None, limit: int, wanted: Callable[[R], bool], since: str = ""
+    ) -> Slice[R]:
         """Return up to `limit` wanted resources after an id, newest first. A page whose search took too many reads is
-        shorter, and goes on all the same.
+        shorter, and goes on all the same. since: no id before it is looked at.
         """
 
     def due(self, now: datetime, limit: int) -> list[tuple[str, str]]:
@@ -107,3 +109,25 @@ class MediaBlobs(Protocol):
 
     def remove(self, media: Media) -> None:
         """Remove the bytes, if there are any."""
+
+
+class Connections(Protocol):
+    """What was begun to connect accounts, by its state."""
+
+    def open(self, workspace_id: str, state: str, connecting: Connecting) -> None:
+        """Keep what is begun; the same state again changes nothing."""
+
+    def get(self, workspace_id: str, state: str) -> Connecting | None:
+        """Return what was begun under a state, strongly consistent."""
+
+    def use(self, workspace_id: str, state: str, holder: str, now: datetime) -> bool:
+        """Use a state up. holder: who may do so again: each try of one piece of work. False when there is none, it ran
+        out, or somebody else used it: closes two callbacks with one state.
+        """
+
+
+class PublishingHours(Protocol):
+    """The hours that a workspace's queue publishes at: each is given once."""
+
+    def take(self, workspace_id: str, now: datetime) -> datetime:
+        """Return the next full hour (UTC) that was not given yet. Closes two posts at one hour."""

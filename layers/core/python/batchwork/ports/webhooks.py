@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from batchwork.domain.webhook import Attempt, Delivery, DeliveryStatus
+    from batchwork.domain.webhook_endpoint import Health
 
 
 class DeliveryStore(Protocol):
@@ -45,6 +46,24 @@ class ReceiverSlots(Protocol):
 
     def free(self, workspace_id: str, receiver: str, holder: str) -> None:
         """Give a slot back."""
+
+
+class EndpointHealth(Protocol):
+    """How the attempts at webhook endpoints went: apart from the endpoints, so that a note is no revision of one, never
+    keeps a change of one from being written, and is never written over by it.
+    """
+
+    def get(self, workspace_id: str, endpoint_id: str) -> Health:
+        """Return how it went, strongly consistent; of an endpoint without notes, that nothing was attempted."""
+
+    def of_workspace(self, workspace_id: str) -> dict[str, Health]:
+        """Return how it went, by endpoint id, for those that have notes."""
+
+    def note(self, workspace_id: str, endpoint_id: str, at: datetime, *, succeeded: bool) -> Health:
+        """Note an attempt made at a time and return how it went so far: closes sender against sender, each is counted."""
+
+    def clear(self, workspace_id: str, endpoint_id: str) -> None:
+        """Forget the failures."""
 
 
 class DeliveryQueue(Protocol):

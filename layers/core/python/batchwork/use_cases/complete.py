@@ -15,6 +15,10 @@ from batchwork.ports.webhooks import DeliveryQueue
 Announce = Callable[[Batch, BatchStatus, datetime], Delivery | None]
 
 
+def tell_nobody(_batch: Batch, _status: BatchStatus, _now: datetime) -> None:
+    """Announce nothing: for families whose batches' ends are no events."""
+
+
 @dataclass(frozen=True, slots=True)
 class Complete:
     """Close once and emit once, however often the stream or the sweeper says that a batch is done.

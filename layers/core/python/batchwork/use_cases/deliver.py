@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
-from batchwork.domain import signature
-from batchwork.domain.errors import EgressRefused
+from batchwork.domain.resource import to_millis
 from batchwork.domain.webhook import (
-    ATTEMPT_TIMEOUT,
     HOLD,
-    MAX_ERROR,
     ROOM_WAITS,
     SWEEPER_MARGIN,
     Attempt,
@@ -18,14 +15,16 @@ from batchwork.domain.webhook import (
     DeliveryStatus,
     step_after,
 )
-from batchwork.ports import Answer, Clock, Egress
+from batchwork.ports import Clock, Egress
 from batchwork.ports.webhooks import DeliveryQueue, DeliveryStore
+from batchwork.use_cases.addressees import Addressees
 from batchwork.use_cases.room import Room
+from batchwork.use_cases.send import Send
 
 
 @dataclass(frozen=True)
 class Deliver:
-    """Sign, send, record, and see to the next attempt.
+    """Send, record, and see to the next attempt; a delivery to an endpoint goes where that is now, or ends with it.
 
     Dying anywhere loses nothing: before the record the hold runs out and the message comes again, so a receiver may
     see one attempt twice (with the same webhook-id); after it the sweeper finds the delivery by its due time.
@@ -37,6 +36,7 @@ class Deliver:
     egress: Egress
     room: Room
     clock: Clock
+    addressees: Addressees
 
     def __call__(self, workspace_id: str, delivery_id: str, number: int, waits: int = 0) -> DeliveryStatus | None:
         """Return the delivery's new status, None when attempt `number` is not this caller's to make now.
@@ -46,6 +46,9 @@ class Deliver:
         delivery = self.deliveries.get(workspace_id, delivery_id)
         if delivery is None or delivery.status is not DeliveryStatus.PENDING or len(delivery.attempts) != number - 1:
             return None
+        delivery, refusal = self.addressees.now(delivery)
+        if refusal is not None:
+            return self._end(delivery, number, refusal)
         with self.room.with_receiver(delivery) as room:
             if room:
                 return self._deliver(delivery, number)
@@ -56,41 +59,34 @@ class Deliver:
         return None
 
     def _deliver(self, delivery: Delivery, number: int) -> DeliveryStatus | None:
-        now = self.clock.now()
-        if not self.deliveries.begin(delivery, number, now + HOLD, now):
+        if not self._begin(delivery, number):
             return None
-        attempt, retry_after = self._attempt(delivery, number)
-        step = step_after(number, attempt.status, retry_after, self.clock.chance())
-        recorded = self.deliveries.record(delivery, attempt, step.status, step.due_at(self.clock.now()))
-        if attempt not in recorded.attempts:
+        sent = Send(self.egress, self.clock)(delivery, number)
+        failing = self.addressees.note(delivery, sent.attempt)
+        step = step_after(number, sent.attempt.status, sent.retry_after, self.clock.chance(), delivery.schedule)
+        recorded = self.deliveries.record(delivery, sent.attempt, step.status, step.due_at(self.clock.now()))
+        if sent.attempt not in recorded.attempts:
             return None  # outlived the hold: another sender made, recorded and followed up this attempt
         if step.delay is not None:
-            self.queue.send(recorded, step.delay)
+            self.queue.send(replace(recorded, url=delivery.url), step.delay)
+        if failing:
+            self.addressees.give_up(delivery)
         return step.status
 
-    def _attempt(self, delivery: Delivery, number: int) -> tuple[Attempt, timedelta | None]:
-        started_at = _whole_millis(self.clock.now())
-        headers = signature.headers(delivery, started_at)
-        answer: Answer | None = None
-        error: str | None = None
-        try:
-            answer = self.egress.post(delivery.url, delivery.body, headers, ATTEMPT_TIMEOUT)
-        except EgressRefused as exc:
-            error = f"refused: {exc.facts['reason']}"
-        except OSError as exc:
-            error = str(exc) or type(exc).__name__
-        if answer is not None and not 200 <= answer.status < 300:
-            error = f"HTTP status {answer.status}"
+    def _end(self, delivery: Delivery, number: int, refusal: str) -> DeliveryStatus | None:
+        """End a delivery that nobody is to be told of any more, unless an attempt of it is being made."""
+        if not self._begin(delivery, number):
+            return None
         attempt = Attempt(
             number=number,
-            started_at=started_at,
-            latency=timedelta(milliseconds=(self.clock.now() - started_at) // timedelta(milliseconds=1)),
-            status=answer.status if answer else None,
-            error=error[:MAX_ERROR] if error else None,
+            started_at=to_millis(self.clock.now()),
+            latency=timedelta(),
+            status=None,
+            error=refusal,
         )
-        return attempt, answer.retry_after if answer else None
+        recorded = self.deliveries.record(delivery, attempt, DeliveryStatus.FAILED, None)
+        return DeliveryStatus.FAILED if attempt in recorded.attempts else None
 
-
-def _whole_millis(at: datetime) -> datetime:
-    """Return a time as precise as the store keeps it, so that a recorded attempt equals the one made."""
-    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+    def _begin(self, delivery: Delivery, number: int) -> bool:
+        now = self.clock.now()
+        return self.deliveries.begin(delivery, number, now + HOLD, now)

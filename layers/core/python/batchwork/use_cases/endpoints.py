@@ -80,7 +80,11 @@ def _upstream(settings: Json) -> list[Problem]:
     # Where loopback is not allowed, the deployment's own egress refuses it.
     refusal = check_url(settings["url"], allow_loopback=True)
     problems = [Problem("url", f"It {refusal}", "url_refused")] if refusal else []
-    reference = settings.get("secret_ref")
-    if reference is not None and not _SECRET.fullmatch(reference):
-        problems.append(Problem("secret_ref", "It must read secretsmanager:NAME or ssm:NAME", "reference"))
-    return problems
+    return problems + check_secret("secret_ref", settings.get("secret_ref"))
+
+
+def check_secret(place: str, reference: str | None) -> list[Problem]:
+    """Return what is wrong with the reference to a secret, None for no secret; the problem does not quote it."""
+    if reference is None or _SECRET.fullmatch(reference):
+        return []
+    return [Problem(place, "It must read secretsmanager:NAME or ssm:NAME", "reference")]

@@ -20,7 +20,8 @@ _AT_ONCE = 8
 def tally_of(unit: UnitState) -> Tally:
     """Return what a settled unit adds to the counts."""
     succeeded = sum(result.succeeded for result in unit.results)
-    return Tally(unit.number, succeeded, len(unit.results) - succeeded)
+    skipped = sum(result.skipped for result in unit.results)
+    return Tally(unit.number, succeeded, len(unit.results) - succeeded, skipped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,18 @@ class Count:
         return self.add(batch, tallies) if tallies else batch
 
     def add(self, batch: Batch, tallies: Sequence[Tally]) -> Batch:
-        """Count units; those that somebody else counted meanwhile are left out."""
-        try:
-            return self.batches.count(batch, tallies)
-        except AlreadyCounted:
-            if len(tallies) == 1:
-                return self.batches.get(batch.ref) or batch
-        for tally in tallies:
-            batch = self.add(batch, [tally])
+        """Count units; those that somebody else counted meanwhile are left out.
+
+        Others may count while we look, so it is tried until none is left: each refusal means that one was counted.
+        """
+        while tallies:
+            try:
+                return self.batches.count(batch, tallies)
+            except AlreadyCounted:
+                header = self.batches.get(batch.ref)
+                if header is None:
+                    return batch
+                batch, tallies = header, [tally for tally in tallies if tally.unit not in header.counted]
         return batch
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from batchwork.domain.batch import FIRST_CHECK, Batch, BatchRef, WebhookTarget
-from batchwork.domain.chunk import Cut
+from batchwork.domain.chunk import CHUNKS_WANTED, Cut
 from batchwork.domain.item import Item, Json
 from batchwork.domain.usage import Charge
 from batchwork.ports import BatchStore, Clock, WorkQueue
@@ -37,17 +37,18 @@ class Submit:
         slice_size: int,
         webhook: WebhookTarget | None,
         attributes: Json,
+        chunks: int = CHUNKS_WANTED,
     ) -> Batch:
         """Accept the items whose bodies are given, in order, and return the batch as accepted, under the charge's id.
 
-        One that an earlier try under that id accepted is returned as it stands, charged once. Raises QuotaExceeded.
+        chunks: how many it is cut into at the most, as far as `Cut.of` can. One that an earlier try under that id accepted is returned as it stands, charged once. Raises QuotaExceeded.
         """
         now = self.clock.now()
         batch = Batch(
             id=charge.id,
             workspace_id=charge.workspace_id,
             family=charge.family,
-            cut=Cut.of(len(bodies), slice_size),
+            cut=Cut.of(len(bodies), slice_size, chunks),
             created_at=now,
             deadline_at=now + self.deadline,
             webhook=webhook,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from typing import Protocol
 
 from batchwork.domain.batch import FIRST_CHECK, Batch, BatchRef, StopCause, next_check
 from batchwork.ports import BatchStore, Clock, WorkQueue
@@ -17,8 +18,19 @@ from batchwork.use_cases.settle import Count, SettleStopped
 #: Looked at in one run; the rest is due in the next, a minute later.
 BATCHES_A_RUN = 1000
 DELIVERIES_A_RUN = 1000
+OTHERS_A_RUN = 1000
 #: Done side by side: each waits for a dozen answers of DynamoDB.
 _AT_ONCE = 8
+
+
+class DueWork(Protocol):
+    """What a family has done when its time comes."""
+
+    def due(self, now: datetime, limit: int) -> list[tuple[str, str]]:
+        """Return (workspace id, id) of what is due, most overdue first."""
+
+    def __call__(self, workspace_id: str, resource_id: str, /) -> None:
+        """Do it, if it still is due: safe to run twice at once."""
 
 
 @dataclass(slots=True)
@@ -26,7 +38,7 @@ class Sweep:
     """Every minute: queue deliveries whose attempt is due; queue again what nobody works, count what is settled, end what
     is past its deadline, and close what is done.
 
-    queues: by family. unexpected: told of an error that kept one batch or delivery from being healed, which the others
+    queues: by family. others: what else may be due, by the name that it is counted under. unexpected: told of an error that kept one batch or delivery from being healed, which the others
     survive; so do they one that kills the sweeper or takes all its time, since a batch's next look is noted before it
     is healed.
     Running twice at once does no harm: every step is a conditional write or a message that may come twice.
@@ -39,13 +51,16 @@ class Sweep:
     complete: Complete
     clock: Clock
     unexpected: Callable[[Exception], None]
+    others: Mapping[str, DueWork] = field(default_factory=dict)
 
     def __call__(self, until: datetime | None = None) -> dict[str, int]:
-        """Do one run, beginning nothing after `until`, and return how many batches and deliveries it looked at."""
+        """Do one run, beginning nothing after `until`, and return how many of each kind it looked at."""
         now = self.clock.now()
-        deliveries = [partial(self._resend, *names) for names in self.deliveries.due(now, DELIVERIES_A_RUN)]
-        batches = [partial(self._heal, ref) for ref in self.batches.due(now, BATCHES_A_RUN)]
-        return {"deliveries": self._each(deliveries, until), "batches": self._each(batches, until)}
+        steps = {"deliveries": [partial(self._resend, *names) for names in self.deliveries.due(now, DELIVERIES_A_RUN)]}
+        for kind, work in self.others.items():
+            steps[kind] = [partial(work, *names) for names in work.due(now, OTHERS_A_RUN)]
+        steps["batches"] = [partial(self._heal, ref) for ref in self.batches.due(now, BATCHES_A_RUN)]
+        return {kind: self._each(due, until) for kind, due in steps.items()}
 
     def _each(self, steps: Sequence[Callable[[], None]], until: datetime | None) -> int:
         def taken(step: Callable[[], None]) -> bool:

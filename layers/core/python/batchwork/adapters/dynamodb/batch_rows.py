@@ -15,7 +15,7 @@ from batchwork.adapters.dynamodb import keys
 from batchwork.adapters.dynamodb.attributes import millis, row, time_of, unrow
 from batchwork.adapters.packing import Packer
 from batchwork.domain.batch import Batch, BatchStatus, StopCause, WebhookTarget
-from batchwork.domain.chunk import Cut
+from batchwork.domain.chunk import Cut, Unit
 from batchwork.domain.item import Deferral, Item, ItemError, Result
 from batchwork.domain.lease import ChunkState, Lease, UnitState
 
@@ -75,9 +75,11 @@ def batch_of(wired: dict[str, Any]) -> Batch:
         status=BatchStatus(r["status"]),
         succeeded=r["succeeded"],
         failed=r["failed"],
+        skipped=r.get("skipped", 0),
         counted=frozenset(r.get("counted", ())),
         stop=StopCause(r["stop"]) if "stop" in r else None,
         reason=r.get("reason"),
+        started_at=time_of(r["started_at"]) if "started_at" in r else None,
         completed_at=time_of(r["completed_at"]) if "completed_at" in r else None,
         cancelled_at=time_of(r["cancelled_at"]) if "cancelled_at" in r else None,
         webhook=webhook
@@ -88,7 +90,7 @@ def batch_of(wired: dict[str, Any]) -> Batch:
     )
 
 
-def packed_unit(results: tuple[Result, ...], deferred: tuple[Deferral, ...]) -> list[Any]:
+def packed_unit(results: Sequence[Result], deferred: Sequence[Deferral]) -> list[Any]:
     """Return a unit's results and deferrals as the JSON that is packed into its row."""
     return [
         [
@@ -98,6 +100,7 @@ def packed_unit(results: tuple[Result, ...], deferred: tuple[Deferral, ...]) -> 
                 r.attempts,
                 r.output,
                 *((r.error.code, r.error.message) if r.error else ()),
+                *((True,) if r.skipped else ()),
             ]
             for r in results
         ],
@@ -114,13 +117,21 @@ def unpacked_unit(packed: list[Any]) -> tuple[tuple[Result, ...], tuple[Deferral
             finished_at=time_of(at),
             attempts=attempts,
             output=output,
-            error=ItemError(*error) if error else None,
+            error=ItemError(*error[:2]) if error else None,
+            skipped=bool(error[2:]),
         )
         for index, at, attempts, output, *error in results
     ), tuple(
         Deferral(index=index, attempts=attempts, not_before=time_of(at), error=ItemError(code, message))
         for index, attempts, at, code, message in deferred
     )
+
+
+def unit_content(batch: Batch, unit: Unit, token: str, packed: list[Any], packer: Packer) -> tuple[dict[str, Any], str]:
+    """Return the values and the SET clause of a unit's content; a spilled blob is the writer's own, by its token."""
+    blob = f"batches/{batch.workspace_id}/{batch.id}/units/{unit.number}/{token}"
+    ((name, value),) = packer.write(packed, blob).items()
+    return {f":{name}": value}, f"{name} = :{name}"
 
 
 def unit_of(r: dict[str, Any], packed: list[Any] | None) -> UnitState:

@@ -21,6 +21,7 @@ from batchwork.adapters.dynamodb.batch_rows import (
     input_rows,
     list_pk,
     packed_unit,
+    unit_content,
 )
 from batchwork.adapters.dynamodb.calls import (
     condition_failed,
@@ -149,7 +150,7 @@ class DynamoBatches:
         self, batch: Batch, unit: Unit, token: str, results: Sequence[Result], deferred: Sequence[Deferral]
     ) -> bool:
         """Write final results under the lease. Race closed: a worker that outlived its lease."""
-        value, packed = self._pack(batch, unit, token, results, deferred)
+        value, packed = unit_content(batch, unit, token, packed_unit(results, deferred), self._packer)
         return self._write_unit(
             batch,
             unit,
@@ -161,7 +162,7 @@ class DynamoBatches:
 
     def give_back(self, batch: Batch, unit: Unit, token: str, deferral: Deferral) -> bool:
         """End the lease for a later attempt. Race closed: a worker that outlived its lease."""
-        value, packed = self._pack(batch, unit, token, (), (deferral,))
+        value, packed = unit_content(batch, unit, token, packed_unit((), (deferral,)), self._packer)
         return self._write_unit(
             batch,
             unit,
@@ -173,7 +174,7 @@ class DynamoBatches:
 
     def settle_free(self, batch: Batch, unit: Unit, results: Sequence[Result], now: datetime) -> bool:
         """Write final results of a free unit. Races closed: canceller, sweeper and worker against each other."""
-        value, packed = self._pack(batch, unit, "free", results, ())
+        value, packed = unit_content(batch, unit, "free", packed_unit(results, ()), self._packer)
         return self._write_unit(
             batch,
             unit,
@@ -191,6 +192,7 @@ class DynamoBatches:
     def count(self, batch: Batch, tallies: Sequence[Tally]) -> Batch:
         """Add units to the counts and to the set of counted units. Race closed: the same unit counted twice."""
         succeeded, failed = sum(t.succeeded for t in tallies), sum(t.failed for t in tallies)
+        skipped = sum(t.skipped for t in tallies)
         values = {f":u{n}": tally.unit for n, tally in enumerate(tallies)}
         # One NOT around ORs: a chunk's hundred units stay within an expression's 300 operators (AWS limit).
         counted = " OR ".join(f"contains(counted, {name})" for name in values)
@@ -198,7 +200,8 @@ class DynamoBatches:
             answer = self._dynamodb.update_item(
                 TableName=self._table,
                 Key=keys.header(batch.workspace_id, batch.id),
-                UpdateExpression="SET remaining = remaining - :n ADD succeeded :s, failed :f, counted :units",
+                UpdateExpression="SET remaining = remaining - :n ADD succeeded :s, failed :f, counted :units"
+                + (", skipped :k" if skipped else ""),
                 ConditionExpression=f"attribute_exists(pk) AND NOT ({counted})",
                 ExpressionAttributeValues=row(
                     {
@@ -207,6 +210,7 @@ class DynamoBatches:
                         ":s": succeeded,
                         ":f": failed,
                         ":units": {t.unit for t in tallies},
+                        ":k": skipped or None,
                     }
                 ),
                 ReturnValues="ALL_NEW",
@@ -216,6 +220,10 @@ class DynamoBatches:
                 raise AlreadyCounted(unit=tallies[0].unit) from exc
             raise
         return batch_of(answer["Attributes"])
+
+    def start(self, batch: Batch, now: datetime) -> None:
+        """Note when it was first taken up. Race closed: two workers, of whom the first one's time stays."""
+        self._on_open(batch, "SET started_at = :now", {":now": now}, f"attribute_not_exists(started_at) AND {_IS_OPEN}")
 
     def stop(self, ref: BatchRef, cause: StopCause, reason: str | None, check_at: datetime) -> Batch | None:
         """Stop a batch in progress. Races closed: cancel against cancel, against completion, against failure."""
@@ -302,30 +310,23 @@ class DynamoBatches:
 
     def checked(self, batch: Batch, check_at: datetime, checks: int) -> None:
         """Note that the sweeper looked. Race closed: a batch that closed meanwhile stays out of the due index."""
+        noted = {":check": check_at, ":checks": checks, ":counted": len(batch.counted)}
+        self._on_open(batch, "SET due_at = :check, checks = :checks, checked = :counted", noted, _IS_OPEN)
+
+    def _on_open(self, batch: Batch, update: str, values: dict[str, Any], condition: str) -> None:
+        """Update the header of an open batch; nothing when the condition fails, or while it is being closed."""
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
                 Key=keys.header(batch.workspace_id, batch.id),
-                UpdateExpression="SET due_at = :check, checks = :checks, checked = :counted",
-                ConditionExpression=_IS_OPEN,
+                UpdateExpression=update,
+                ConditionExpression=condition,
                 ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues={
-                    **row({":check": check_at, ":checks": checks, ":counted": len(batch.counted)}),
-                    **_OPEN_VALUES,
-                },
+                ExpressionAttributeValues={**row(values), **_OPEN_VALUES},
             )
         except ClientError as exc:
             if not (condition_failed(exc) or in_transaction(exc)):
                 raise
-
-    def _pack(
-        self, batch: Batch, unit: Unit, token: str, results: Sequence[Result], deferred: Sequence[Deferral]
-    ) -> tuple[dict[str, Any], str]:
-        """Return the values and the SET clause of a unit's content; a spilled blob is the writer's own, by its token."""
-        blob = f"batches/{batch.workspace_id}/{batch.id}/units/{unit.number}/{token}"
-        written = self._packer.write(packed_unit(tuple(results), tuple(deferred)), blob)
-        ((name, value),) = written.items()
-        return {f":{name}": value}, f"{name} = :{name}"
 
     def _write_unit(
         self,

@@ -35,6 +35,7 @@ def delivery_row(delivery: Delivery, expires_at: int | None) -> dict[str, Any]:
             "url": delivery.url,
             "body": delivery.body,
             "secret": delivery.secret,
+            "endpoint_id": delivery.endpoint_id,
             "status": str(delivery.status),
             "attempts": [_attempt_map(attempt) for attempt in delivery.attempts],
             "created_at": delivery.created_at,
@@ -64,6 +65,7 @@ def delivery_of(row: dict[str, Any]) -> Delivery:
         secret=values.get("secret"),
         status=DeliveryStatus(values["status"]),
         attempts=tuple(_attempt_of(attempt) for attempt in values["attempts"]),
+        endpoint_id=values.get("endpoint_id"),
     )
 
 

@@ -12,6 +12,7 @@ from batchwork.adapters.dynamodb.attributes import row, time_of, unrow, wire
 from batchwork.adapters.dynamodb.calls import condition_failed, get_all, query_all
 from batchwork.adapters.dynamodb.keys import Key
 from batchwork.domain.errors import Conflict
+from batchwork.domain.target import Target
 from batchwork.domain.workspace import ApiKey, Workspace, WorkspaceStatus
 
 if TYPE_CHECKING:
@@ -109,11 +110,12 @@ def workspace_row(workspace: Workspace) -> dict[str, Any]:
         "created_at": workspace.created_at,
         "changes": dict(workspace.changes),
         "number": workspace.number,
+        "targets": {prefix: _target_values(target) for prefix, target in workspace.targets.items()},
     }
 
 
 def workspace_of(values: dict[str, Any]) -> Workspace:
-    """Return the workspace of a row; one of version 0.1 has neither changes nor a number."""
+    """Return the workspace of a row; one of version 0.1 has neither changes, number nor targets."""
     return Workspace(
         id=values["workspace_id"],
         name=values["name"],
@@ -122,7 +124,15 @@ def workspace_of(values: dict[str, Any]) -> Workspace:
         created_at=time_of(values["created_at"]),
         changes=values.get("changes", {}),
         number=values.get("number", 0),
+        targets={
+            prefix: Target(target["url"], target.get("secret_ref"))
+            for prefix, target in values.get("targets", {}).items()
+        },
     )
+
+
+def _target_values(target: Target) -> dict[str, str]:
+    return {"url": target.url} | ({} if target.secret_ref is None else {"secret_ref": target.secret_ref})
 
 
 def key_row(key: ApiKey) -> dict[str, Any]:

@@ -139,8 +139,33 @@ def receiver(workspace_id: str, name: str) -> Key:
     return key(f"RECEIVER#{workspace_id}#{name}", "SLOTS")
 
 
+def resource(kind: str, workspace_id: str, resource_id: str) -> Key:
+    """Return a resource's key: a workspace's of one kind (POST, ACCOUNT, MEDIA, HOOK) are one partition, ids in order."""
+    return key(f"{kind}#{workspace_id}", resource_id)
+
+
+def endpoint_health(workspace_id: str, endpoint_id: str) -> Key:
+    """Return the key of how the attempts at a webhook endpoint went."""
+    return key(f"HOOKSTATS#{workspace_id}", endpoint_id)
+
+
+def publication(workspace_id: str, token: str) -> Key:
+    """Return the key of what was published under a token."""
+    return key(f"PUBLICATION#{workspace_id}", token)
+
+
+def connecting(workspace_id: str, state: str) -> Key:
+    """Return the key of a connection that was begun under a state."""
+    return key(f"CONNECT#{workspace_id}#{state}", "CONNECT")
+
+
+def publishing_hour(workspace_id: str) -> Key:
+    """Return the key of the last hour that a workspace's queue was given."""
+    return key(f"HOUR#{workspace_id}", "HOUR")
+
+
 def due_pk(kind: str, identity: str) -> str:
-    """Return the due_pk of an open batch (kind BATCH) or a pending delivery (kind DELIVERY)."""
+    """Return the due_pk of an open batch (kind BATCH), a pending delivery (DELIVERY) or a post to be published (POST)."""
     return f"DUE#{kind}#{crc32(identity.encode()) % DUE_SHARDS}"
 
 

@@ -44,6 +44,7 @@ TABLE: dict[type[BatchworkError], tuple[int, str]] = {
     errors.OperationTooLarge: (422, "validation_failed"),
     errors.NetworkRefused: (502, "upstream_failed"),
     errors.UpstreamFailed: (502, "upstream_failed"),
+    errors.UpstreamTimedOut: (504, "timeout"),
 }
 #: What details tell of an error's facts: name → fact.
 _FACTS: dict[type[BatchworkError], dict[str, str]] = {

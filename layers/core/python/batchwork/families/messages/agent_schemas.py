@@ -17,11 +17,16 @@ from pydantic_core import PydanticCustomError
 
 from batchwork.domain.agent import Document, ProviderChoice
 from batchwork.domain.item import Json
-from batchwork.families.messages.shapes import Shape
+from batchwork.edge.shapes import Place, Shape, dotted
 from batchwork.use_cases.agents import Draft
 
 MAX_DOCUMENT_TEXT = 1_000_000
 MAX_TOOLS_TEXT = 100_000
+
+
+def place_of(place: Place) -> str:
+    """Return a place as clients write it: below `provider` pydantic names the chosen type too, a part of no body."""
+    return dotted((*place[:1], *place[2:]) if place[:1] == ("provider",) else place)
 
 
 class _Settings(Shape):

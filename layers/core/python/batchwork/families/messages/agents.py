@@ -17,9 +17,9 @@ from batchwork.domain.workspace import Caller
 from batchwork.edge.endpoint import Act, Route, Routes
 from batchwork.edge.http import Request, Response
 from batchwork.edge.pagination import pagination, window
-from batchwork.families.messages.agent_schemas import AgentChanges, NewAgent
+from batchwork.edge.shapes import shaped
+from batchwork.families.messages.agent_schemas import AgentChanges, NewAgent, place_of
 from batchwork.families.messages.presenters import answer, timestamp
-from batchwork.families.messages.shapes import shaped
 from batchwork.use_cases.agents import Agents, ProviderRules
 from batchwork.use_cases.once import Errand
 
@@ -51,7 +51,7 @@ class AgentRoutes:
 
     def create(self, request: Request, caller: Caller) -> Act:
         """Make an agent; its first version is a draft."""
-        draft = shaped(NewAgent, request).draft()
+        draft = shaped(NewAgent, request, place_of).draft()
         self.rules(caller.workspace.id, draft.provider)
 
         def act(errand: Errand) -> Response:
@@ -63,7 +63,7 @@ class AgentRoutes:
     def update(self, request: Request, caller: Caller) -> Response:
         """Make a new draft version of an agent."""
         agent_id = request.uuid("agent_id", "Agent")
-        changes = shaped(AgentChanges, request).changes()
+        changes = shaped(AgentChanges, request, place_of).changes()
         if "provider" in changes:
             self.rules(caller.workspace.id, changes["provider"])
         return answer(managed(*self.agents.update(caller.workspace.id, agent_id, changes), texts=True))

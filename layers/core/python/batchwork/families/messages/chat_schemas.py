@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from batchwork.families.messages.shapes import Shape
+from batchwork.edge.shapes import Shape
 from batchwork.use_cases.files import MAX_UPLOAD
 
 Name = Annotated[str, Field(min_length=1, max_length=256)]

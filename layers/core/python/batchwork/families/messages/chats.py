@@ -16,10 +16,10 @@ from batchwork.domain.workspace import Caller
 from batchwork.edge.endpoint import Act, Route, Routes
 from batchwork.edge.http import Request, Response
 from batchwork.edge.pagination import pagination, window
+from batchwork.edge.shapes import shaped
 from batchwork.families.messages import FAMILY
 from batchwork.families.messages.chat_schemas import ChatChanges, NewChat, NewMessage
 from batchwork.families.messages.presenters import answer, timestamp
-from batchwork.families.messages.shapes import shaped
 from batchwork.use_cases.chats import Chats, Converse, Opening, Question
 from batchwork.use_cases.meter import charge_of
 from batchwork.use_cases.once import Errand

@@ -46,6 +46,7 @@ TABLE: dict[type[BatchworkError], tuple[int, int]] = {
     errors.OperationTooLarge: (422, BAD_REQUEST),
     errors.NetworkRefused: (500, SERVER_ERROR),
     errors.UpstreamFailed: (500, SERVER_ERROR),
+    errors.UpstreamTimedOut: (500, SERVER_ERROR),
 }
 UNEXPECTED = (500, SERVER_ERROR)
 #: Places listed in one answer; a last entry counts the others.

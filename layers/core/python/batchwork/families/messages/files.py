@@ -15,9 +15,9 @@ from batchwork.domain.item import Json
 from batchwork.domain.workspace import Caller
 from batchwork.edge.endpoint import Act, Route, Routes
 from batchwork.edge.http import Request, Response
+from batchwork.edge.shapes import shaped
 from batchwork.families.messages.chat_schemas import NewUpload
 from batchwork.families.messages.presenters import answer
-from batchwork.families.messages.shapes import shaped
 from batchwork.use_cases.files import MAX_UPLOAD, UPLOAD_WINDOW, Files, Upload
 from batchwork.use_cases.once import Errand
 

@@ -20,7 +20,7 @@ from batchwork.domain.batch import WebhookTarget
 from batchwork.domain.errors import InvalidRequest, MalformedBody, Problem
 from batchwork.domain.item import Json
 from batchwork.edge.json_text import parsed_json, unstorable
-from batchwork.families.messages.shapes import Shape, complaint_of, place_of, suspect
+from batchwork.edge.shapes import Shape, complaint_of, dotted, suspect
 
 MAX_REQUESTS = 1000
 DEFAULT_EVENTS = ("completed", "failed")
@@ -106,7 +106,7 @@ def _all_problems(raw: bytes, exc: ValidationError, check_url: CheckUrl) -> list
         if not problems:
             raise MalformedBody(detail=told[0]["msg"].removeprefix("Invalid JSON: ")) from exc
         return problems
-    problems = [Problem(place_of(error["loc"]), error["msg"], error["type"]) for error in told]
+    problems = [Problem(dotted(error["loc"]), error["msg"], error["type"]) for error in told]
     requests = parsed.get("requests") if isinstance(parsed, dict) else None
     if isinstance(requests, list) and len(requests) > MAX_REQUESTS:
         problems += _problems_within({**parsed, "requests": requests[:MAX_REQUESTS]})
@@ -119,7 +119,7 @@ def _problems_within(parsed: Json) -> list[Problem]:
         _Submission.model_validate_json(json.dumps(parsed))
     except ValidationError as exc:
         told = exc.errors(include_url=False, include_context=False, include_input=False)
-        return [Problem(place_of(error["loc"]), error["msg"], error["type"]) for error in told]
+        return [Problem(dotted(error["loc"]), error["msg"], error["type"]) for error in told]
     return []
 
 

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from batchwork.domain.errors import BatchworkError, RouteNotFound
+from batchwork.domain.errors import (
+    BatchworkError,
+    InvalidRequest,
+    MalformedBody,
+    MalformedId,
+    NotFound,
+    RouteNotFound,
+)
 from batchwork.domain.idempotency import Ticket
 from batchwork.domain.operation import Ended, Operation
 from batchwork.domain.workspace import Caller
 from batchwork.edge.endpoint import Envelope, Gate, Intent, serve
 from batchwork.edge.http import Request, Response
+from batchwork.edge.json_text import parsed_json
 from batchwork.families.operations.resources import Resources
 from batchwork.use_cases.authenticate import require
 
@@ -56,8 +64,19 @@ class Dispatch:
             return self._failed(exc, request)
         return ended(response)
 
-    def rehearse(self, operation: Operation, caller: Caller, around: Around, time_left: timedelta) -> Ended:
-        """Return what the operation would be refused with, or 200 with no body; nothing is changed (seed 000, dry run)."""
+    def rehearse(
+        self,
+        operation: Operation,
+        caller: Caller,
+        around: Around,
+        time_left: timedelta,
+        later: Collection[str] | None = None,
+    ) -> Ended:
+        """Return what the operation would be refused with, or 200 with no body; nothing is changed (seed 000, dry run).
+
+        later: places of its body whose values come of operations that are not done, None for an operation that is whole.
+        What is not whole is looked up nowhere, and nothing is wrong at those places.
+        """
         request = _request(operation, around, time_left)
         try:
             route = self.resources.find(request)
@@ -66,16 +85,36 @@ class Dispatch:
             require(caller, route.scope)
             act = route.serve(request, caller)
             self.envelope.keys.asked(request, time_left)
-            if isinstance(act, Intent):
+            if isinstance(act, Intent) and later is None:
                 act.check(False)
         except Exception as exc:  # noqa: BLE001 -- an operation's failure is its own, never the batch's
-            return self._failed(exc, request)
+            known = exc if later is None else _apart_from(exc, later)
+            return Ended(status=200) if known is None else self._failed(known, request)
         return Ended(status=200)
+
+    def refused(self, operation: Operation, around: Around, exc: BatchworkError) -> Ended:
+        """Return what an operation ends with that an error keeps from being called."""
+        return self._failed(exc, _request(operation, around, timedelta()))
 
     def _failed(self, exc: Exception, request: Request) -> Ended:
         if not isinstance(exc, BatchworkError):
             self.unexpected(exc)
         return ended(self.envelope.error(exc, request))
+
+
+def _apart_from(exc: Exception, later: Collection[str]) -> Exception | None:
+    """Return what of an error has nothing to do with values that come later, None when nothing has."""
+    if isinstance(exc, NotFound | MalformedId):
+        return None
+    if not isinstance(exc, InvalidRequest):
+        return exc
+    problems = [problem for problem in exc.problems if not any(_touch(problem.place, each) for each in later)]
+    return InvalidRequest(problems) if problems else None
+
+
+def _touch(one: str, other: str) -> bool:
+    """Whether two places are the same, or one lies below the other."""
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
 
 
 def ended(response: Response) -> Ended:
@@ -118,6 +157,7 @@ def _body(response: Response) -> Any:
     if "json" not in response.headers.get("Content-Type", "application/json").lower():
         return response.raw
     try:
-        return json.loads(response.raw)
-    except ValueError:
+        # What an upstream sends may be nested too deeply, or hold numbers that JSON has not.
+        return parsed_json(response.raw.encode("utf-8", "surrogatepass"))
+    except MalformedBody:
         return response.raw

@@ -45,6 +45,7 @@ TABLE: dict[type[BatchworkError], tuple[int, str]] = {
     errors.LookupFailed: (502, "BAD_GATEWAY"),
     errors.NetworkRefused: (502, "BAD_GATEWAY"),
     errors.UpstreamFailed: (502, "BAD_GATEWAY"),
+    errors.UpstreamTimedOut: (504, "GATEWAY_TIMEOUT"),
 }
 UNEXPECTED = (500, "INTERNAL_ERROR")
 #: A problem whose kind is one of these, in lower case, has it as its code instead of VALIDATION_ERROR.

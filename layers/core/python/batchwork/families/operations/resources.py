@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from batchwork.domain.errors import RouteNotFound
-from batchwork.domain.operation import root_of, scope_of
+from batchwork.domain.operation import ROOTS, root_of, scope_of
+from batchwork.domain.recent import Recent
 from batchwork.domain.target import Target, target_of
 from batchwork.domain.workspace import Caller
 from batchwork.edge.endpoint import Act, Route
@@ -19,23 +20,26 @@ Calls = Mapping[tuple[str, str], Serve]
 Forward = Callable[[str, Target, Request, Caller], Response | Act]
 
 
+_Table = dict[tuple[str, int], list[tuple[list[str], Serve]]]
+
+
+def _tables() -> Recent[str, _Table]:
+    return Recent(len(ROOTS))
+
+
 @dataclass(frozen=True, slots=True)
 class Resources:
     """Find what serves a call, be it a request of its own or an operation of a batch.
 
-    One root has one scope for reading and one for writing. A literal part of a template goes before a parameter.
+    later: returns the calls of a root, by root, when one of them is made first: what they import is not paid for at every
+    cold start. One root has one scope for reading and one for writing. A literal part of a template goes before a
+    parameter.
     """
 
     calls: Calls
     forward: Forward
-    _templates: Mapping[tuple[str, int], list[tuple[list[str], Serve]]] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        templates: dict[tuple[str, int], list[tuple[list[str], Serve]]] = {}
-        for (method, template), serve in sorted(self.calls.items(), key=lambda call: call[0][1].count("{")):
-            parts = template.split("/")
-            templates.setdefault((method, len(parts)), []).append((parts, serve))
-        object.__setattr__(self, "_templates", templates)
+    later: Mapping[str, Callable[[], Calls]] = field(default_factory=dict)
+    _found: Recent[str, _Table] = field(default_factory=_tables, init=False, repr=False)
 
     def find(self, request: Request) -> Route | None:
         """Return the route of a request; None for a path that is none of the roots and not below one."""
@@ -47,10 +51,22 @@ class Resources:
         if found is not None:
             return self.forward(*found, request, caller)
         asked = request.path.split("/")
-        for parts, serve in self._templates.get((request.method, len(asked)), ()):
+        root = root_of(request.path) or ""
+        table = self._found.get(root, lambda: self._table(root))
+        for parts, serve in table.get((request.method, len(asked)), ()):
             if (parameters := _matched(parts, asked)) is not None:
                 return serve(replace(request, parameters=parameters), caller)
         raise RouteNotFound(method=request.method, path=request.path[:200])
+
+    def _table(self, root: str) -> _Table:
+        """Return the templates of a root by method and number of parts, those with fewer parameters first."""
+        calls = {**self.calls, **(self.later[root]() if root in self.later else {})}
+        table: _Table = {}
+        for (method, template), serve in sorted(calls.items(), key=lambda call: call[0][1].count("{")):
+            if root_of(template) == root:
+                parts = template.split("/")
+                table.setdefault((method, len(parts)), []).append((parts, serve))
+        return table
 
 
 def _matched(parts: list[str], asked: list[str]) -> dict[str, str] | None:

@@ -1,0 +1,53 @@
+"""Webhook endpoints as the documents of their rows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from batchwork.domain.item import Json
+from batchwork.domain.webhook_endpoint import WebhookEndpoint
+
+
+class WebhookEndpointCodec:
+    """adapters.dynamodb.shelf.Codec of webhook endpoints. How attempts went stands in rows of their own."""
+
+    kind = "HOOK"
+
+    def document(self, resource: WebhookEndpoint) -> Json:
+        """Return an endpoint's document, its secret included."""
+        return {
+            "url": resource.url,
+            "events": list(resource.events),
+            "secret": resource.secret,
+            "style": resource.style,
+            "enabled": resource.enabled,
+        }
+
+    def resource(
+        self,
+        document: Json,
+        /,
+        *,
+        id: str,  # noqa: A002 -- a resource's own word
+        workspace_id: str,
+        created_at: datetime,
+        updated_at: datetime,
+        revision: int,
+    ) -> WebhookEndpoint:
+        """Return the endpoint of a document."""
+        return WebhookEndpoint(
+            id=id,
+            workspace_id=workspace_id,
+            created_at=created_at,
+            updated_at=updated_at,
+            revision=revision,
+            url=document["url"],
+            events=tuple(document["events"]),
+            secret=document["secret"],
+            style=document["style"],
+            enabled=document["enabled"],
+        )
+
+    def due_at(self, resource: WebhookEndpoint) -> datetime | None:  # noqa: ARG002 -- nothing is due for an endpoint
+        """Return None."""
+        return None

@@ -1,0 +1,47 @@
+"""Bodies of the resources: camelCase, at most 100 KB, also of a call that stands in no batch."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import ConfigDict
+
+from batchwork.domain.errors import BodyTooLarge
+from batchwork.domain.operation import MAX_BODY
+from batchwork.edge import shapes
+from batchwork.edge.http import Request
+from batchwork.edge.json_text import parsed_json
+from batchwork.edge.shapes import ShapeT
+
+#: Exponents that may lead out of what a number can hold, which pydantic reads as infinite.
+_HUGE = re.compile(rb"[0-9.][eE]\+?[0-9]{3}")
+
+
+def to_camel(name: str) -> str:
+    """Return a field's name as clients write it."""
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
+
+
+class Shape(shapes.Shape):
+    """A JSON object of a request: strict types, camelCase names, unknown fields ignored."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+def shaped(shape: type[ShapeT], request: Request) -> ShapeT:
+    """Return a request's body.
+
+    Raises BodyTooLarge, UnsupportedMediaType, MalformedBody, or InvalidRequest with all problems.
+    """
+    if len(request.body) > MAX_BODY:
+        raise BodyTooLarge(received=len(request.body), limit=MAX_BODY)
+    body = shapes.shaped(shape, request)
+    if _HUGE.search(request.body):
+        parsed_json(request.body)
+    return body
+
+
+def shaped_or_empty(shape: type[ShapeT], request: Request) -> ShapeT:
+    """Return a request's body, or that of ``{}`` when it has none: clients send calls without fields bare."""
+    return shaped(shape, request) if request.body.strip() else shape.model_validate({})
