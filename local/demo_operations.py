@@ -113,7 +113,9 @@ def _rehearsed(client: Client) -> None:
 
 
 def _referring(client: Client) -> None:
-    print("\n7. An operation refers to the result of another: publish what was just created")
+    print(
+        "\n7. An operation refers to the result of another: publish what was just created (recorded here: no network is called)"
+    )
     publish = {"id": "publish", "method": "POST", "path": "/v1/posts/{{create.body.id}}/publish"}
     created, published = client.batch([_creating("create"), publish])
     must(published["body"]["id"] == created["body"]["id"], "another post was published")

@@ -69,7 +69,9 @@ def run(listen: str, host: str, directory: Path, options: list[str]) -> int:
         from local.deploy import deploy
 
         outputs = deploy(aws_here.endpoint, storage_only=True)
-        samples.seed(outputs["TableName"], outputs["BucketName"], outputs["WorkQueueUrl"])
+        samples.seed(
+            outputs["TableName"], outputs["BucketName"], outputs["WorkQueueUrl"], outputs["OperationsQueueUrl"]
+        )
         seen_from_containers = aws_here.endpoint.replace(listen, host)
         settings = directory / "environment.json"
         settings.write_text(json.dumps({"Parameters": _environment(outputs, aws_here.endpoint, seen_from_containers)}))

@@ -28,16 +28,23 @@ from batchwork.use_cases.agents import Agents, Draft
 from batchwork.use_cases.keys import EVERY_SCOPE, Keys, Workspaces
 from batchwork.use_cases.once import Errand
 from batchwork.use_cases.submit import Submit
+from local import samples_operations
 from local.seed import FAQ, document
 from local.stack import ROOT
 
 Json = dict[str, Any]
 
-#: In the order in which they tell a story: a batch is worked, read, completed, its webhook tried; another cancelled.
+#: In the order in which they tell a story: a post is read and deleted, a job worked, a webhook made; a batch is worked,
+#: read, completed, its webhook tried; another cancelled.
 FUNCTIONS = (
     "unrouted",
     "me",
     "lookups_batch",
+    "operations_resources",
+    "operations_batch",
+    "operations_worker",
+    "resource_events",
+    "media_uploaded",
     "messages_agents",
     "messages_chats",
     "messages_create",
@@ -68,8 +75,8 @@ def events() -> set[str]:
     return {path.stem for path in (ROOT / "events").glob("*.json")}
 
 
-def seed(table: str, bucket: str, work_queue: str) -> None:
-    """Make the workspace, key, agent and two batches of the events, with the ids they name."""
+def seed(table: str, bucket: str, work_queue: str, operations_queue: str) -> None:
+    """Make the workspace, key, agent, two batches, and the resources and job of the events, with the ids they name."""
     clock = SystemClock()
     identities, packer = DynamoIdentities(table), Packer(lambda: S3Blobs(bucket))
     workspace = Workspaces(identities, clock, DynamoSequences(table), lambda: NAME).create("Events", "pro")
@@ -94,7 +101,9 @@ def seed(table: str, bucket: str, work_queue: str) -> None:
     )
     asked = event("messages_create")
     body = json.loads(asked["body"]) | {"webhook": {"url": WEBHOOK, "secret": "your-webhook-secret"}}
-    act = submitter.accept(Request.from_event({**asked, "body": json.dumps(body)}), Caller(workspace, key))
+    caller = Caller(workspace, key)
+    samples_operations.seed(table, bucket, operations_queue, caller, WEBHOOK)
+    act = submitter.accept(Request.from_event({**asked, "body": json.dumps(body)}), caller)
     for batch_id in (WORKED, CANCELLED):
         act(Errand(Ticket(batch_id, clock.now())))
 
@@ -106,6 +115,7 @@ def _refuse(problem: Exception) -> None:
 def checks(table: str) -> dict[str, Callable[[Any], bool]]:
     """Return by function whether its answer to its event is right."""
     return {
+        **samples_operations.checks(table, NAME),
         "unrouted": lambda answer: _told(answer, 404)["error_code"] == 10003,
         "me": lambda answer: _told(answer, 200)["data"]["organization"]["name"] == "Events",
         "lookups_batch": lambda answer: _told(answer, 200)["meta"]["batch"]["succeeded"] == 2,

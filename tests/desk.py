@@ -60,7 +60,7 @@ SECRET = "s3cret-of-the-key"
 #: How long an operation of a job may take here.
 PATIENCE = timedelta(seconds=30)
 #: Called before each note is made, changed or removed: may wait, raise, or die.
-Hook = Callable[[Operation], None]
+Hook = Callable[[Operation], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

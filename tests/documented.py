@@ -1,8 +1,10 @@
-"""docs/openapi.yaml, as tests read it."""
+"""docs/openapi.yaml, as tests read it, and what its families have in common each."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,89 @@ import yaml
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 
 from batchwork.domain.lookup import ENDPOINTS
+from batchwork.edge.endpoint import Envelope
+from batchwork.families.lookups.errors import LookupsEnvelope
+from batchwork.families.messages.errors import MessagesEnvelope
+from batchwork.families.operations.errors import OperationsEnvelope
 
 DOCUMENT = Path(__file__).parents[1] / "docs/openapi.yaml"
 LOOKUPS = {f"/api/v1/{endpoint}/batch" for endpoint in ENDPOINTS}
 VERBS = ("get", "post", "put", "patch", "delete")
+#: A verb and a path, as the document writes them.
+Call = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """What holds for every route of a family.
+
+    paths: a pattern of those that are its own. error: the schema of its envelope. keyed: the verbs that take an
+    Idempotency-Key, by the parameter `key`, but for the calls in `keyless`, which change nothing; refusals: statuses that
+    come of one. metered: the calls that cost units. public: those that need no key.
+    """
+
+    name: str
+    paths: str
+    envelope: Envelope
+    error: str
+    keyed: frozenset[str]
+    key: str
+    refusals: frozenset[str]
+    metered: frozenset[Call]
+    keyless: frozenset[Call] = frozenset()
+    public: frozenset[Call] = frozenset()
+
+    def takes_key(self, verb: str, path: str) -> bool:
+        return verb in self.keyed and (verb, path) not in self.keyless
+
+    @property
+    def reset(self) -> str:
+        """The header that says what it means by X-RateLimit-Reset."""
+        return f"MinuteReset{self.envelope.reset.name.title()}"
+
+
+def _posts(*paths: str) -> frozenset[Call]:
+    return frozenset(("post", path) for path in paths)
+
+
+FAMILIES = (
+    Family(
+        name="lookups",
+        paths=rf"/api/v1/({'|'.join(ENDPOINTS)}|me)(/|\Z)",
+        envelope=LookupsEnvelope(),
+        error="LookupsError",
+        keyed=frozenset({"post"}),
+        key="IdempotencyKey",
+        refusals=frozenset({"409", "422"}),
+        metered=_posts(*LOOKUPS),
+    ),
+    Family(
+        name="messages",
+        paths="/api/v1/",
+        envelope=MessagesEnvelope(),
+        error="Error",
+        keyed=frozenset({"post"}),
+        key="IdempotencyKey",
+        refusals=frozenset({"400", "409", "422"}),
+        metered=_posts("/api/v1/batches", "/api/v1/chats/{chat_id}/messages"),
+    ),
+    Family(
+        name="operations",
+        paths="/v1/",
+        envelope=OperationsEnvelope(),
+        error="OperationsError",
+        keyed=frozenset({"post", "patch", "delete"}),
+        key="OperationsKey",
+        refusals=frozenset({"400", "409"}),
+        metered=_posts("/v1/batch", "/v1/batch/transaction", "/v1/batch/async"),
+        keyless=_posts("/v1/batch/dry-run", "/v1/posts/validate"),
+        public=frozenset({("get", "/v1/health")}),
+    ),
+)
+
+
+def family_of(path: str) -> Family:
+    return next(family for family in FAMILIES if re.match(family.paths, path))
 
 
 @cache
@@ -49,8 +130,11 @@ def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
                 )
 
 
-def is_lookups(path: str) -> bool:
-    return path in LOOKUPS or path == "/api/v1/me"
+def errors_of(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (status, response) of every error that is ours: not what an upstream answers."""
+    for code, response in operation["responses"].items():
+        if code != "default" and code >= "400":
+            yield code, response
 
 
 def rules(schema: Any) -> OAS31Validator:
@@ -70,7 +154,7 @@ def examples_in(node: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
             if "example" in node:
                 yield f"{place}/example", node["schema"], node["example"]
             for name, example in node.get("examples", {}).items():
-                yield f"{place}/examples/{name}", node["schema"], example["value"]
+                yield f"{place}/examples/{name}", node["schema"], resolved(example)["value"]
         for name, below in node.items():
             yield from examples_in(below, f"{place}/{name}")
     elif isinstance(node, list):
@@ -78,6 +162,9 @@ def examples_in(node: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
             yield from examples_in(below, f"{place}/{index}")
 
 
-def examples_of(response: dict[str, Any]) -> list[Any]:
-    body = response["content"]["application/json"]
-    return [body["example"]] if "example" in body else [each["value"] for each in body.get("examples", {}).values()]
+def examples_of(told: dict[str, Any]) -> list[Any]:
+    """Return every example of a response, or of a request's body."""
+    body = told["content"]["application/json"]
+    if "example" in body:
+        return [body["example"]]
+    return [resolved(each)["value"] for each in body.get("examples", {}).values()]

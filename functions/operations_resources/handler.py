@@ -42,7 +42,7 @@ def find(request: Request) -> Route | None:
 
 def health(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 -- Lambda's signature
     """Answer anybody, key or none: nothing is read (spec operations 1.1)."""
-    return Response(200, {"status": "ok"}).to_event()
+    return Response(200, {"status": "ok"}, {"X-Request-Id": Request.from_event(event).request_id}).to_event()
 
 
 called = endpoint(

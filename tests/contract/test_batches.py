@@ -24,7 +24,7 @@ from batchwork.adapters.s3 import S3Blobs
 from batchwork.domain.batch import Batch, BatchRef, BatchStatus, StopCause, Tally
 from batchwork.domain.chunk import Cut
 from batchwork.domain.errors import AlreadyCounted, QuotaExceeded
-from batchwork.domain.item import CANCELLED, CRASHED, Deferral, Item, Result
+from batchwork.domain.item import CANCELLED, CRASHED, Deferral, Item, ItemError, Result
 from batchwork.domain.lease import Lease
 from batchwork.ports import BatchStore
 from batchwork.ports.identity import UsageStore
@@ -354,3 +354,50 @@ def test_open_batches_are_due_until_they_close(store: BatchStore, stored: Callab
     store.close(counted, BatchStatus.COMPLETED, AT, None)
     store.checked(counted, AT + 2 * MINUTE, 0)
     assert store.due(AT + 5 * MINUTE, 10) == [other.ref]
+
+
+# ── what some families keep besides ──
+
+
+def test_the_first_time_that_a_batch_is_taken_up_stays(store: BatchStore, stored: Callable[..., Batch]) -> None:
+    """Breaks when DynamoBatches.start has no condition: a second worker would move the time."""
+    batch = stored(a_batch(total=1))
+    assert batch.started_at is None
+    store.start(batch, AT + MINUTE)
+    store.start(batch, AT + 2 * MINUTE)
+    started = store.get(batch.ref)
+    assert started == replace(batch, started_at=AT + MINUTE)
+
+
+def test_a_closed_batch_is_not_taken_up_any_more(store: BatchStore, stored: Callable[..., Batch]) -> None:
+    batch = stored(a_batch(total=1))
+    assert store.close(store.count(batch, [Tally(0, 1, 0)]), BatchStatus.COMPLETED, AT, None)
+    store.start(batch, AT + MINUTE)
+    closed = store.get(batch.ref)
+    assert closed is not None
+    assert (closed.status, closed.started_at) == (BatchStatus.COMPLETED, None)
+
+
+def test_skipped_items_are_counted_among_the_failed_and_apart(store: BatchStore, stored: Callable[..., Batch]) -> None:
+    batch = stored(a_batch(cut=Cut(10, 10, 1)))
+    counted = store.count(batch, [Tally(0, 1, 0), Tally(1, 0, 1)])
+    assert (counted.succeeded, counted.failed, counted.skipped) == (1, 1, 0)
+    counted = store.count(counted, [Tally(2, 0, 1, 1), Tally(3, 0, 1, 1), Tally(4, 0, 1)])
+    assert (counted.succeeded, counted.failed, counted.skipped, counted.remaining) == (1, 4, 2, 5)
+    assert store.get(batch.ref) == counted
+
+
+def test_a_failure_may_have_an_output_and_may_have_been_skipped(
+    store: BatchStore, stored: Callable[..., Batch]
+) -> None:
+    batch = stored(a_batch(cut=Cut(3, 3, 1)))
+    results = [
+        Result(index=0, finished_at=AT, attempts=1, output={"status": 404}, error=ItemError(404, "NOT_FOUND")),
+        Result(
+            index=1, finished_at=AT, attempts=0, output={"status": 424}, error=ItemError(424, "SKIPPED"), skipped=True
+        ),
+        Result(index=2, finished_at=AT, attempts=1, output={"status": 201}),
+    ]
+    for result in results:
+        assert store.settle_free(batch, batch.cut.unit(result.index), [result], AT)
+    assert store.chunk(batch, 0).results() == {result.index: result for result in results}

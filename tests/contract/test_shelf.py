@@ -204,6 +204,15 @@ def test_a_list_ends_before_what_is_older_than_it_asks_for(shelf: Shelf[Post]) -
     assert shelf.page("acme", "post_c0001", 2, lambda _: True, "post_c0003").entries == []
 
 
+def test_a_list_that_goes_on_beyond_its_end_is_not_asked_for(table: str) -> None:
+    client = aws.client("dynamodb")
+    asked: list[Any] = []
+    client.meta.events.register_first("before-send.dynamodb.Query", lambda **_: asked.append(1))
+    # DynamoDB refuses a query that begins outside of its own bounds; the emulator does not.
+    page = DynamoShelf(table, PostCodec(), client).page("acme", "post_c0001", 2, lambda _: True, "post_c0003")
+    assert (page.entries, page.next, asked) == ([], None, [])
+
+
 def test_a_page_whose_search_takes_too_long_is_short_and_goes_on(dynamo: DynamoShelf[Post]) -> None:
     searched = 3 + QUERIES * ROWS
     for number in range(searched + 10):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,6 +14,7 @@ from fakes.clock import FakeClock
 from fakes.networks import FakeNetworks
 
 from batchwork.adapters import aws
+from batchwork.adapters.dynamodb.attributes import millis
 from batchwork.adapters.recorded_networks import RecordedNetworks
 from batchwork.domain.account import PLATFORMS, Account
 from batchwork.domain.errors import NetworkRefused
@@ -84,12 +86,15 @@ def test_one_token_is_one_publication_and_each_has_an_id_and_a_url(networks: Soc
 
 
 def test_each_publication_is_recorded_once_and_nothing_of_its_content(table: str) -> None:
-    networks = RecordedNetworks(table, FakeClock(), aws.client("dynamodb"))
-    for token in ("token-1", "token-1", "token-2"):
+    clock = FakeClock()
+    networks = RecordedNetworks(table, clock, aws.client("dynamodb"))
+    for token in ("token-1", "token-2", "token-1"):
         networks.publish(a_post(content="a secret plan"), an_account(page_id="page_1"), token)
+        clock.pass_(timedelta(seconds=1))
     rows = aws.client("dynamodb").scan(TableName=table)["Items"]
     assert sorted(row["sk"]["S"] for row in rows) == ["token-1", "token-2"]
     assert {row["pk"]["S"] for row in rows} == {"PUBLICATION#acme"}
+    assert sorted(int(row["recorded_at"]["N"]) for row in rows) == [millis(AT), millis(AT) + 1000]
     assert {(row["account_id"]["S"], row["post_id"]["S"], row["page_id"]["S"]) for row in rows} == {
         ("acc_c1", "post_c0001", "page_1")
     }

@@ -11,6 +11,9 @@ from functions.loading import FUNCTIONS, load_function
 from batchwork.adapters import aws
 from local import samples
 
+#: Queues that functions send to.
+NAMES = ("work", "operations", "delivery")
+
 
 def test_every_function_has_an_event_and_a_check() -> None:
     folders = {path.name for path in FUNCTIONS.iterdir() if (path / "handler.py").exists()}
@@ -20,17 +23,18 @@ def test_every_function_has_an_event_and_a_check() -> None:
 def test_every_event_is_answered_right_one_after_the_other(
     table: str, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    queues = {name: aws.client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in ("work", "delivery")}
+    queues = {name: aws.client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in NAMES}
     settings = {
         "TABLE_NAME": table,
         "BUCKET_NAME": bucket,
         "WORK_QUEUE_URL": queues["work"],
+        "OPERATIONS_QUEUE_URL": queues["operations"],
         "DELIVERY_QUEUE_URL": queues["delivery"],
         "ALLOW_LOOPBACK_EGRESS": "true",
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    samples.seed(table, bucket, queues["work"])
+    samples.seed(table, bucket, queues["work"], queues["operations"])
     checks = samples.checks(table)
     context: Any = SimpleNamespace(get_remaining_time_in_millis=lambda: 300_000)
     for function in samples.FUNCTIONS:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchwork.domain.chunk import Cut
+from batchwork.domain.chunk import MAX_CHUNK, Cut
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,10 @@ def test_unit_numbers_of_slices_and_single_items_never_meet(total: int, slice_si
     singles = [cut.single(index) for index in range(total)]
     assert {unit.number for unit in singles}.isdisjoint(range(cut.slices))
     assert all(cut.unit(unit.number) == unit and unit.start in cut.items_of(unit.chunk) for unit in singles)
+
+
+@given(st.integers(1, 1000))
+def test_a_batch_may_be_cut_into_fewer_chunks(total: int) -> None:
+    cut = Cut.of(total, 1, chunks=1)
+    assert cut.chunk_size <= MAX_CHUNK
+    assert cut.chunks == -(-total // MAX_CHUNK)

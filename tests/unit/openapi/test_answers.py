@@ -12,7 +12,7 @@ from documented import (
     check,
     document,
     examples_of,
-    is_lookups,
+    family_of,
     resolved,
     rules,
 )
@@ -27,7 +27,6 @@ from batchwork.domain.lookup import Found, LookupItem
 from batchwork.edge.endpoint import BODY_LIMIT
 from batchwork.edge.http import Request, Response
 from batchwork.edge.pagination import Window, pagination
-from batchwork.families.lookups.errors import LookupsEnvelope
 from batchwork.families.lookups.me import Myself
 from batchwork.families.lookups.presenters import batch_answer
 from batchwork.families.messages.errors import MessagesEnvelope
@@ -159,8 +158,7 @@ NO_JSON_TYPE = errors.UnsupportedMediaType(expected="application/json", received
     ids=lambda value: value.code if isinstance(value, BatchworkError) else None,
 )
 def test_an_error_is_answered_as_the_document_shows_it(path: str, status: int, exc: Exception) -> None:
-    envelope = LookupsEnvelope() if is_lookups(path) else MessagesEnvelope()
-    answer = envelope.error(exc, REQUEST)
+    answer = family_of(path).envelope.error(exc, REQUEST)
     assert answer.status == status
     told = resolved(document()["paths"][path]["post"]["responses"][str(status)])
     assert body_of(answer) in examples_of(told)

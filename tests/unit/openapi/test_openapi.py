@@ -8,26 +8,36 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from documented import (
     DOCUMENT,
+    FAMILIES,
     LOOKUPS,
+    Family,
     document,
+    errors_of,
     examples_in,
     examples_of,
-    is_lookups,
+    family_of,
     operations,
     rules,
 )
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
-from batchwork.domain.idempotency import key_of
+from batchwork.domain import errors
+from batchwork.domain.errors import InvalidRequest, Problem
 from batchwork.domain.limit import DAY, MINUTE, Allowance
 from batchwork.domain.limit import Window as Counted
+from batchwork.domain.operation import ROOTS, root_of
 from batchwork.domain.plan import CHANGEABLE, PLANS
 from batchwork.edge.endpoint import BODY_LIMIT
+from batchwork.edge.http import Request
+from batchwork.edge.idempotency import INVALID_KEY
 from batchwork.edge.limits import Reset, limit_headers
 from batchwork.families.lookups import SCOPES
+from batchwork.use_cases import keys
 
 AT = datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
+#: The beginning of the description of every operation.
+SCOPE = re.compile(r"Scope (`[a-z]+[:.][a-z]+`(?:, | or )?)+|No scope")
 
 
 def test_the_document_is_valid() -> None:
@@ -35,8 +45,8 @@ def test_the_document_is_valid() -> None:
 
 
 def test_every_example_fits_its_schema() -> None:
-    found = list(examples_in({name: document()[name] for name in ("paths", "components")}))
-    assert len(found) > 40
+    found = list(examples_in({name: document()[name] for name in ("paths", "webhooks", "components")}))
+    assert len(found) > 150
     for place, schema, example in found:
         try:
             rules(schema).validate(example)
@@ -44,44 +54,44 @@ def test_every_example_fits_its_schema() -> None:
             raise AssertionError(place) from exc
 
 
-def test_an_example_that_does_not_fit_is_found() -> None:
-    (told,) = examples_in(
-        {"schema": {"$ref": "#/components/schemas/LookupsError"}, "example": {"error": {"code": "x"}}}
-    )
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_an_example_that_does_not_fit_is_found(family: Family) -> None:
+    schema = {"$ref": f"#/components/schemas/{family.error}"}
+    (told,) = examples_in({"schema": schema, "example": {"error": {"code": "x"}}})
     assert not rules(told[1]).is_valid(told[2])
 
 
 def test_every_error_has_an_example() -> None:
     for verb, path, told in operations():
-        bare = [code for code, response in told["responses"].items() if code >= "400" and not examples_of(response)]
+        bare = [code for code, response in errors_of(told) if not examples_of(response)]
         assert not bare, (verb, path)
 
 
 def test_every_answer_documents_its_headers() -> None:
-    always = {"X-Request-Id"}
     counted = set(limit_headers(an_allowance(), Reset.IN))
     for verb, path, told in operations():
+        family = family_of(path)
+        keyed = family.takes_key(verb, path)
+        waiting = {"402", "429", "503", "default"} | ({"409"} if keyed else set())
         for code, response in told["responses"].items():
             named = set(response["headers"])
-            nobody = code == "401" or (path == "/api/v1/me" and code == "403")
-            expected = always if nobody else always | counted
-            assert expected <= named, (verb, path, code)
-            assert ("Retry-After" in named) == (code in waiting(verb)), (verb, path, code)
-            assert ("Idempotency-Replayed" in named) == (verb == "post" and code < "300"), (verb, path, code)
+            nobody = code == "401" or (verb, path) in family.public
+            assert named >= {"X-Request-Id"} | (set() if nobody else counted), (verb, path, code)
+            assert nobody <= (not named & counted), (verb, path, code)
+            assert ("Retry-After" in named) == (code in waiting), (verb, path, code)
+            assert ("Idempotency-Replayed" in named) == (keyed and code < "300"), (verb, path, code)
 
 
-def waiting(verb: str) -> set[str]:
-    return {"402", "429", "503"} | ({"409"} if verb == "post" else set())
-
-
-def test_the_reset_is_seconds_left_for_lookups_and_a_time_for_messages() -> None:
+def test_the_reset_is_what_the_family_means_by_it() -> None:
     for verb, path, told in operations():
+        family = family_of(path)
         meant = {
             response["headers"]["X-RateLimit-Reset"]["$ref"].rpartition("/")[2]
             for response in told["responses"].values()
             if "X-RateLimit-Reset" in response["headers"]
         }
-        assert meant == {"MinuteResetIn" if is_lookups(path) else "MinuteResetAt"}, (verb, path)
+        assert meant == (set() if (verb, path) in family.public else {family.reset}), (verb, path)
+    assert {family.reset for family in FAMILIES} == {"MinuteResetIn", "MinuteResetAt"}
 
 
 def an_allowance() -> Allowance:
@@ -99,52 +109,58 @@ def test_limits_are_told_as_documented(reset: Reset) -> None:
         rules(schema).validate(int(value) if schema.get("type") == "integer" else value)
 
 
-def test_every_post_takes_an_idempotency_key_and_tells_what_may_come_of_it() -> None:
+def test_what_acts_takes_an_idempotency_key_and_tells_what_may_come_of_it() -> None:
     for verb, path, told in operations():
-        takes = "Idempotency-Key" in [each["name"] for each in told["parameters"]]
-        assert takes == (verb == "post"), (verb, path)
+        family = family_of(path)
+        takes = [each for each in told["parameters"] if each["name"] == "Idempotency-Key"]
+        wanted = [document()["components"]["parameters"][family.key]] if family.takes_key(verb, path) else []
+        assert takes == wanted, (verb, path)
         if takes:
-            refusal = "422" if is_lookups(path) else "400"
-            assert {"409", "422", refusal} <= told["responses"].keys(), (verb, path)
+            assert family.refusals <= told["responses"].keys(), (verb, path)
 
 
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 @pytest.mark.parametrize(
-    ("header", "good"),
+    "header",
     [
-        ("k", True),
-        ("a b", True),
-        ("k" * 255, True),
-        ("k" * 256, False),
-        ("", False),
-        ('"k"', True),
-        ('""', False),
-        ('"' + "k" * 255 + '"', True),
-        ('"' + "k" * 256 + '"', False),
-        ('"' + "\\\\" * 255 + '"', True),
-        ('" k"', False),
-        ('"k "', False),
-        ('"', True),
-        ("ключ", False),
-        ("a\tb", False),
-        ("a\x7f", False),
+        *("k", "a b", "a_b-c:d.e", "k" * 255, "k" * 256, "", '"', "ключ", "a\tb", "a\x7f", "a\n", "a/b", "a+b"),
+        *('"k"', '""', '"' + "k" * 255 + '"', '"' + "k" * 256 + '"', '"' + "\\\\" * 255 + '"', '" k"', '"k "'),
     ],
-    ids=range(16),
+    ids=range(20),
 )
-def test_the_document_takes_the_keys_that_the_code_takes(header: str, good: bool) -> None:
-    schema = document()["components"]["parameters"]["IdempotencyKey"]["schema"]
-    assert OAS31Validator(schema).is_valid(header) is good
-    assert (key_of(header) is not None) is good
+def test_the_document_takes_the_keys_that_the_code_takes(family: Family, header: str) -> None:
+    schema = document()["components"]["parameters"][family.key]["schema"]
+    # "$" of Python's patterns stands before a last line break too; that of JSON Schema does not.
+    documented = not header.endswith("\n") and OAS31Validator(schema).is_valid(header)
+    assert documented is (family.envelope.keys.read(header) is not None)
+
+
+def test_the_families_differ_in_the_keys_that_they_take() -> None:
+    taken = {
+        family.name: [
+            header for header in ("a_b-c:d.e", "a b", '"k"', "a/b") if family.envelope.keys.read(header) is not None
+        ]
+        for family in FAMILIES
+    }
+    assert taken["operations"] == ["a_b-c:d.e"]
+    assert taken["messages"] == taken["lookups"] == ["a_b-c:d.e", "a b", '"k"', "a/b"]
 
 
 def test_every_operation_documents_the_rate_limit_and_those_that_are_metered_the_quota() -> None:
     told = {(verb, path): operation["responses"] for verb, path, operation in operations()}
-    assert all("429" in responses and "500" in responses for responses in told.values())
+    public = {call for family in FAMILIES for call in family.public}
+    assert public == {("get", "/v1/health")}
+    assert all({"429", "500"} <= responses.keys() for call, responses in told.items() if call not in public)
     metered = {at for at, responses in told.items() if "402" in responses}
-    assert metered == {
-        ("post", "/api/v1/batches"),
-        ("post", "/api/v1/chats/{chat_id}/messages"),
-        *(("post", path) for path in LOOKUPS),
-    }
+    assert metered == {call for family in FAMILIES for call in family.metered}
+
+
+def test_every_operation_names_the_scope_that_it_needs_and_keys_can_have_it() -> None:
+    for verb, path, told in operations():
+        assert SCOPE.match(told["description"]), (verb, path)
+        named = set(re.findall(r"`([a-z]+[:.](?:read|write))`", told["description"].partition(". ")[0]))
+        assert named <= set(keys.SCOPES), (verb, path)
+        assert ("403" in told["responses"]) == ((verb, path) not in family_of(path).public), (verb, path)
 
 
 def test_the_plans_are_told_as_they_are() -> None:
@@ -155,6 +171,39 @@ def test_the_plans_are_told_as_they_are() -> None:
     requests = document()["components"]["schemas"]["LookupRequest"]["properties"]["requests"]
     assert requests["maxItems"] == CHANGEABLE["max_batch"]
     assert f"at most {BODY_LIMIT // 2**20} MiB" in document()["info"]["description"]
+
+
+#: Rows of the table of differences → what is wrong.
+DIFFERENCES = {
+    "no valid key": errors.Unauthenticated(),
+    "suspended workspace": errors.WorkspaceSuspended(),
+    "no scope": errors.ScopeMissing(scope="x"),
+    "over the rate limit": errors.RateLimited(window="minute", limit=1),
+    "over the quota": errors.QuotaExceeded(quota=1, used=1, units=1),
+    "body too large": errors.BodyTooLarge(received=2, limit=1),
+    "another Content-Type": errors.UnsupportedMediaType(expected="application/json", received="text/csv"),
+    "wrong shape": InvalidRequest([Problem("x", "Field required", "missing")]),
+    "Idempotency-Key that is none": InvalidRequest([Problem("Idempotency-Key", "x", INVALID_KEY, structural=False)]),
+    "Idempotency-Key with another body": errors.IdempotencyKeyReused(),
+    "Idempotency-Key in use": errors.RequestInFlight(),
+    "not there, or another workspace's": errors.NotFound(what="Batch"),
+    "our fault": ValueError("unexpected"),
+}
+
+
+def test_the_families_errors_differ_as_the_table_says() -> None:
+    lines = [line.strip("| ").split(" | ") for line in document()["info"]["description"].splitlines()]
+    rows = {line[0]: line[1:] for line in lines}
+    names = ["messages", "lookups", "operations"]
+    assert rows["messages"] == names[1:]
+    request = Request(method="GET", resource="/x", path="/x", request_id="r-1")
+    by_name = {family.name: family.envelope for family in FAMILIES}
+    for what, exc in DIFFERENCES.items():
+        for name, cell in zip(names, rows[what], strict=True):
+            answer = by_name[name].error(exc, request)
+            assert answer.body is not None
+            code = answer.body.get("error_code") or f"`{answer.body['error']['code']}`"
+            assert cell == f"{answer.status} {code}", (what, name)
 
 
 def test_every_endpoint_of_lookups_is_documented_with_its_scope_and_statuses() -> None:
@@ -170,10 +219,8 @@ def test_every_endpoint_of_lookups_is_documented_with_its_scope_and_statuses() -
 def test_every_route_of_a_batch_is_documented_with_its_status() -> None:
     documented = {
         (verb, path): next(iter(operation["responses"]))
-        for path, verbs in document()["paths"].items()
-        if path.startswith("/api/v1/batches")
-        for verb, operation in verbs.items()
-        if verb != "parameters"
+        for verb, path, operation in operations()
+        if path.startswith(("/api/v1/batches", "/v1/batch"))
     }
     assert documented == {
         ("post", "/api/v1/batches"): "202",
@@ -181,16 +228,34 @@ def test_every_route_of_a_batch_is_documented_with_its_status() -> None:
         ("get", "/api/v1/batches/{batch_id}"): "200",
         ("get", "/api/v1/batches/{batch_id}/results"): "200",
         ("post", "/api/v1/batches/{batch_id}/cancel"): "202",
+        ("post", "/v1/batch"): "200",
+        ("post", "/v1/batch/transaction"): "200",
+        ("post", "/v1/batch/dry-run"): "200",
+        ("get", "/v1/batch/limits"): "200",
+        ("post", "/v1/batch/async"): "202",
+        ("get", "/v1/batch/async"): "200",
+        ("get", "/v1/batch/async/{job_id}"): "200",
     }
 
 
-def test_the_routes_of_the_template_are_documented_and_no_others() -> None:
+def routes_of_the_template() -> set[tuple[str, str]]:
     template = (DOCUMENT.parents[1] / "template.yaml").read_text()
-    routes = re.findall(r'Method: (\w+), Path: "?(/api/v1/[^"\s]+)"?', template)
-    assert len(routes) > 5
-    documented = {(verb, path) for verb, path, _ in operations()}
+    routes = re.findall(r'Method: (\w+), Path: "?((?:/api)?/v1/[^"\s]+)"?', template)
+    return {(verb.lower(), path) for verb, path in routes}
+
+
+def test_the_routes_of_the_template_are_documented_and_no_others() -> None:
+    served = {call for call in routes_of_the_template() if root_of(call[1]) is None}
+    assert len(served) > 30
     # API Gateway takes no ":publish" after a parameter, so the function tells it from the parameter's end.
     publish = "/api/v1/external/agents/{agent_id}/versions/{version_id}"
     known = {("post", publish): ("post", f"{publish}:publish")}
-    served = {(verb.lower(), path) for verb, path in routes}
+    documented = {(verb, path) for verb, path, _ in operations() if root_of(path) is None}
     assert {known.get(route, route) for route in served} == documented
+
+
+def test_what_lies_below_the_roots_reaches_the_function_that_knows_their_calls() -> None:
+    served = routes_of_the_template()
+    documented = {(verb, path) for verb, path, _ in operations() if root_of(path) is not None}
+    assert len(documented) > 30
+    assert {(verb, path if path in ROOTS else f"{root_of(path)}/{{proxy+}}") for verb, path in documented} <= served

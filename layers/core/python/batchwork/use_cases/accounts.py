@@ -137,7 +137,6 @@ class Accounts:
         Raises NotPermitted for a disconnected one.
         """
         self.usable(before)
-        pages = before.destinations
         try:
             self.networks.check(before)
             pages = self.networks.destinations(before)
@@ -145,16 +144,16 @@ class Accounts:
             status, message = AccountStatus.ERROR, str(exc)
         else:
             status, message = AccountStatus.ACTIVE, "The account can be used."
+        healthy = status is AccountStatus.ACTIVE
 
         def step(current: Account) -> tuple[Account, tuple[str, ...]] | None:
             self.usable(current)
-            if (current.status, current.destinations) == (status, pages):
+            loaded = pages if healthy else current.destinations
+            if (current.status, current.destinations) == (status, loaded):
                 return None
-            broke = status is AccountStatus.ERROR and current.status is not AccountStatus.ERROR
-            return self._next(current, status=status, destinations=pages), (ERROR,) if broke else ()
+            return self._next(current, status=status, destinations=loaded), () if healthy else (ERROR,)
 
-        current = revised(self.accounts, before, step, "Account")
-        return Health(current, status is AccountStatus.ACTIVE, message)
+        return Health(revised(self.accounts, before, step, "Account"), healthy, message)
 
     def usable(self, each: Account) -> None:
         """Return if an account is not disconnected. Raises NotPermitted."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from threading import Event, Lock, Thread
-from time import monotonic
+from threading import Condition, Thread
+from time import monotonic, process_time
 
 from batchwork.domain.endings import BROKEN, NEVER_STARTED, UNFINISHED
 from batchwork.domain.graph import Course, Graph
@@ -15,6 +15,11 @@ from batchwork.domain.ids import part_of
 from batchwork.domain.operation import FAMILY, Ended, Mode, Operation
 from batchwork.domain.workspace import Caller
 from batchwork.use_cases.meter import Meter, charge_of
+
+#: Seconds between two looks at whether another thread would help.
+LOOK = 0.002
+#: The part of its time that this process may compute before another thread is of no help.
+BUSY = 0.7
 
 #: Does one operation, whose references are filled in, under a ticket, within a time.
 Call = Callable[[Operation, Ticket, timedelta], Ended]
@@ -26,14 +31,16 @@ class Crew:
 
     perform: does one operation, None to leave it to somebody else. Nobody waits for a thread that hangs: it is a daemon's,
     and what it brings after the end is not looked at. In order there is only ever one thread, which hands nothing over.
+    Others are added as long as those there are wait for answers: threads that compute only stand in each other's way, as
+    Python runs one of them at a time.
     """
 
     course: Course
     perform: Callable[[int], Ended | None]
     concurrency: int
-    _lock: Lock = field(default_factory=Lock)
-    _over: Event = field(default_factory=Event)
+    _changed: Condition = field(default_factory=Condition)
     _threads: int = 0
+    _resting: bool = False
     _closed: bool = False
     _error: BaseException | None = None
 
@@ -42,28 +49,39 @@ class Crew:
 
         Raises what `perform` raised, after all others have come back.
         """
-        left = ends_at - monotonic()
-        if left > 0:
-            with self._lock:
-                self._start()
-            self._over.wait(left)
-        with self._lock:
+        with self._changed:
+            if ends_at > monotonic():
+                self._start(1)
+            while self._threads and (left := ends_at - monotonic()) > 0:
+                if self._more:
+                    began, used = monotonic(), process_time()
+                    self._changed.wait(min(LOOK, left))
+                    if process_time() - used < BUSY * (monotonic() - began):
+                        self._start(self._threads)
+                else:
+                    self._resting = True
+                    self._changed.wait(left)
+                    self._resting = False
             self._closed = True
         if self._error is not None:
             raise self._error
 
-    def _start(self) -> None:
-        """Start as many threads as there is to do for, under the lock."""
-        while self._threads < self.concurrency and (index := self.course.take()) is not None:
+    @property
+    def _more(self) -> bool:
+        """Whether another thread would have something to do."""
+        return self._threads < self.concurrency and self.course.ready
+
+    def _start(self, most: int) -> None:
+        for _ in range(most):
+            if not self._more:
+                break
             self._threads += 1
-            Thread(target=self._go_on, args=(index,), name="operation", daemon=True).start()
-        if not self._threads:
-            self._over.set()
+            Thread(target=self._go_on, args=(self.course.take(),), name="operation", daemon=True).start()
 
     def _go_on(self, index: int | None) -> None:
         while index is not None:
             ended, error = self._performed(index)
-            with self._lock:
+            with self._changed:
                 if self._closed:
                     return
                 self._error = self._error or error
@@ -72,7 +90,8 @@ class Crew:
                 index = self.course.take()
                 if index is None:
                     self._threads -= 1
-                self._start()
+                if not self._threads or (self._resting and self._more):
+                    self._changed.notify()
 
     def _performed(self, index: int) -> tuple[Ended | None, BaseException | None]:
         try:

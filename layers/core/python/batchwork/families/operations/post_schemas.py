@@ -164,9 +164,9 @@ def changes(body: PostBody) -> tuple[Draft, frozenset[str]]:
     """
     told = body.model_fields_set
     problems = [
-        Problem(place, "Must not be null", "missing")
+        Problem(place, "Must be neither null nor empty", "missing")
         for name, place in (("content", "content"), ("account_ids", "accountIds"), ("platforms", "platforms"))
-        if name in told and getattr(body, name) is None
+        if name in told and not getattr(body, name)
     ]
     if not told & _FIELDS.keys():
         problems.append(Problem(BODY, "Give at least one field to change", "missing"))
