@@ -37,6 +37,7 @@ resources = operations.resources(
 
 def find(request: Request) -> Route | None:
     """Return what serves a request."""
+    resources.begin()
     return me.get((request.method, request.resource)) or resources.find(request)
 
 

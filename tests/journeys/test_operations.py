@@ -257,6 +257,16 @@ def test_a_hundred_creates_run_in_parallel_and_come_back_in_order(caller: Caller
     assert len({result["body"]["id"] for result in found["results"]}) == 100
 
 
+def test_a_batch_sees_what_direct_calls_did_before_it(stack: Stack) -> None:
+    tenant = a_tenant(stack)
+    account = connected(tenant)
+    body = {"operations": [create("a", accountIds=[account])]}
+    assert tenant.call("POST", "/v1/batch", json=body).json()["results"][0]["status"] == 201  # its function is warm
+    assert tenant.call("DELETE", f"/v1/accounts/{account}").status_code == 204
+    (refused,) = tenant.call("POST", "/v1/batch", json=body).json()["results"]
+    assert (refused["status"], refused["error"]["code"]) == (400, "ACCOUNT_NOT_FOUND")
+
+
 def test_an_async_job_goes_its_way_and_is_metered_once(stack: Stack) -> None:
     tenant = a_tenant(stack)
     caller = Caller({**stack, "api_keys": {}}, tenant.presented)

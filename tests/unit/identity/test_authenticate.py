@@ -195,3 +195,36 @@ def test_a_key_without_the_scope_is_refused_by_name(workspace: Workspace, key: A
 
 def test_a_star_is_every_scope(workspace: Workspace, key: ApiKey) -> None:
     require(Caller(workspace, replace(key, scopes=frozenset("*"))), "chats:write")
+
+
+# ── work that is done later than it was asked for ──
+
+
+def test_who_has_a_key_is_known_without_its_secret(
+    authenticate: Authenticate, workspace: Workspace, key: ApiKey
+) -> None:
+    assert authenticate.known("acme", "k1") == Caller(workspace, key)
+
+
+def test_nobody_is_known_by_a_key_that_is_gone_revoked_or_expired(
+    authenticate: Authenticate, identities: FakeIdentities, clock: FakeClock, key: ApiKey
+) -> None:
+    for workspace_id, key_id in (("acme", "k2"), ("other", "k1")):
+        with pytest.raises(Unauthenticated):
+            authenticate.known(workspace_id, key_id)
+    for change in ({"revoked_at": clock.now()}, {"expires_at": clock.now()}):
+        identities.put_key(replace(key, **change))
+        with pytest.raises(Unauthenticated):
+            Authenticate(identities, clock).known("acme", "k1")
+
+
+def test_a_revocation_of_a_known_key_is_seen_within_15_seconds(
+    authenticate: Authenticate, identities: FakeIdentities, clock: FakeClock, key: ApiKey
+) -> None:
+    authenticate.known("acme", "k1")
+    identities.put_key(replace(key, revoked_at=clock.now()))
+    clock.pass_(14 * SECOND)
+    authenticate.known("acme", "k1")
+    clock.pass_(SECOND)
+    with pytest.raises(Unauthenticated):
+        authenticate.known("acme", "k1")

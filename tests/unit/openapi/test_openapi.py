@@ -61,6 +61,16 @@ def test_an_example_that_does_not_fit_is_found(family: Family) -> None:
     assert not rules(told[1]).is_valid(told[2])
 
 
+def test_every_component_is_referred_to() -> None:
+    named = {
+        f"{kind}/{name}"
+        for kind, components in document()["components"].items()
+        for name in components
+        if kind != "securitySchemes"
+    }
+    assert named == set(re.findall(r"#/components/(\w+/\w+)", DOCUMENT.read_text()))
+
+
 def test_every_error_has_an_example() -> None:
     for verb, path, told in operations():
         bare = [code for code, response in errors_of(told) if not examples_of(response)]
@@ -79,7 +89,8 @@ def test_every_answer_documents_its_headers() -> None:
             assert named >= {"X-Request-Id"} | (set() if nobody else counted), (verb, path, code)
             assert nobody <= (not named & counted), (verb, path, code)
             assert ("Retry-After" in named) == (code in waiting), (verb, path, code)
-            assert ("Idempotency-Replayed" in named) == (keyed and code < "300"), (verb, path, code)
+            replayed = code == "default" or (keyed and code < "300")
+            assert ("Idempotency-Replayed" in named) == replayed, (verb, path, code)
 
 
 def test_the_reset_is_what_the_family_means_by_it() -> None:
@@ -252,6 +263,12 @@ def test_the_routes_of_the_template_are_documented_and_no_others() -> None:
     known = {("post", publish): ("post", f"{publish}:publish")}
     documented = {(verb, path) for verb, path, _ in operations() if root_of(path) is None}
     assert {known.get(route, route) for route in served} == documented
+
+
+def test_what_may_have_a_target_tells_of_its_upstream_and_nothing_else_does() -> None:
+    for verb, path, told in operations():
+        of_upstreams = {"502", "504", "default"} & told["responses"].keys()
+        assert of_upstreams == ({"502", "504", "default"} if root_of(path) else set()), (verb, path)
 
 
 def test_what_lies_below_the_roots_reaches_the_function_that_knows_their_calls() -> None:

@@ -32,6 +32,7 @@ from batchwork.domain.webhook import SCHEDULES
 from batchwork.families.operations import errors, events
 from batchwork.families.operations.accounts import CallbackBody, ConnectBody, PageBody
 from batchwork.families.operations.batches import patience_of
+from batchwork.families.operations.forward import MAX_ANSWER
 from batchwork.families.operations.media import UploadBody
 from batchwork.families.operations.post_schemas import BulkBody, FixBody, PostBody, WordsBody
 from batchwork.families.operations.presenters import JobStatus
@@ -90,6 +91,9 @@ def test_what_a_deployment_may_change_is_told_as_it_is_by_default() -> None:
     assert f"that is less: {patience.seconds} unless" in told
     assert f"for {defaults['JobRetentionDays']} days" in documented()["post", "/v1/batch/async"]["description"]
     assert defaults["BatchDeadlineHours"] == "24"
+    (upstreams,) = (tag["description"] for tag in document()["tags"] if tag["name"] == "Posts")
+    assert f"It has {defaults['OperationTimeoutSeconds']} seconds" in upstreams
+    assert MAX_ANSWER == 1024**2
 
 
 def test_waits_between_attempts_are_told_as_they_are() -> None:

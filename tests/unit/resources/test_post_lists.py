@@ -91,6 +91,13 @@ def test_filters_by_time_include_both_ends(world: World) -> None:
     assert ids(world, to="1960-01-01T00:00:00Z") == []
 
 
+def test_a_post_is_within_the_millisecond_that_is_told_of_it(world: World) -> None:
+    world.clock.at = world.clock.at.replace(microsecond=999)
+    post = world.a_post()
+    assert post["createdAt"].endswith(".000Z")
+    assert ids(world, **{"from": post["createdAt"], "to": post["createdAt"]}) == [post["id"]]
+
+
 def test_a_cursor_goes_on_within_a_filter_by_time(world: World) -> None:
     posts = [world.a_post() for _ in range(5)]
     query = {"to": posts[3]["createdAt"], "limit": "2"}

@@ -106,6 +106,7 @@ def resources(
             "/v1/media": media_calls,
             "/v1/webhooks": lambda: _webhook_calls(table, dynamodb, clock, allow_loopback, service),
         },
+        begin=accounts.forget,
     )
 
 

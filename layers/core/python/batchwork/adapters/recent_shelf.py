@@ -13,7 +13,7 @@ from batchwork.ports.operations import Shelf, Slice
 
 R = TypeVar("R", bound=Resource)
 
-#: How long a change made by another process may go unseen.
+#: How long a change made by another process may go unseen within one request or job.
 FRESH = timedelta(seconds=5)
 #: What one function remembers at the most.
 REMEMBERED = 1_000
@@ -29,6 +29,11 @@ class RecentShelf(Generic[R]):
         self._clock = clock
         self._lock = Lock()
         self._known: dict[tuple[str, str], tuple[R, datetime]] = {}
+
+    def forget(self) -> None:
+        """Forget everything, as who begins a request does: then it sees what was written before it, by whomever."""
+        with self._lock:
+            self._known.clear()
 
     def get(self, workspace_id: str, resource_id: str) -> R | None:
         """Return a resource, strongly consistent."""

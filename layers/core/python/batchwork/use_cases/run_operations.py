@@ -50,21 +50,26 @@ class Crew:
         Raises what `perform` raised, after all others have come back.
         """
         with self._changed:
-            if ends_at > monotonic():
-                self._start(1)
-            while self._threads and (left := ends_at - monotonic()) > 0:
-                if self._more:
-                    began, used = monotonic(), process_time()
-                    self._changed.wait(min(LOOK, left))
-                    if process_time() - used < BUSY * (monotonic() - began):
-                        self._start(self._threads)
-                else:
-                    self._resting = True
-                    self._changed.wait(left)
-                    self._resting = False
-            self._closed = True
+            try:
+                if ends_at > monotonic():
+                    self._start(1)
+                self._watch(ends_at)
+            finally:
+                self._closed = True
         if self._error is not None:
             raise self._error
+
+    def _watch(self, ends_at: float) -> None:
+        while self._threads and (left := ends_at - monotonic()) > 0:
+            if self._more:
+                began, used = monotonic(), process_time()
+                self._changed.wait(min(LOOK, left))
+                if process_time() - used < BUSY * (monotonic() - began):
+                    self._start(self._threads)
+            else:
+                self._resting = True
+                self._changed.wait(left)
+                self._resting = False
 
     @property
     def _more(self) -> bool:

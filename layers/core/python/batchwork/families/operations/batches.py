@@ -61,6 +61,7 @@ class Batches:
         Of one that refers to results of others, what depends on these results is not judged.
         """
         graph, around = asked(request), Around(request.base_url, request.request_id)
+        self.dispatch.resources.begin()
 
         def call(operation: Operation, left: timedelta) -> Ended:
             whole, later = operation, None
@@ -91,6 +92,7 @@ class Batches:
             return self.dispatch.perform(operation, caller, ticket, around, left)
 
         def act(errand: Errand) -> Response:
+            self.dispatch.resources.begin()
             return batch_answer(graph.operations, self.run(caller, graph, errand.ticket, self._left(request), call))
 
         return act

@@ -33,12 +33,13 @@ class Resources:
 
     later: returns the calls of a root, by root, when one of them is made first: what they import is not paid for at every
     cold start. One root has one scope for reading and one for writing. A literal part of a template goes before a
-    parameter.
+    parameter. begin: to be called where a request begins, for its calls to see all that was done before it.
     """
 
     calls: Calls
     forward: Forward
     later: Mapping[str, Callable[[], Calls]] = field(default_factory=dict)
+    begin: Callable[[], None] = lambda: None
     _found: Recent[str, _Table] = field(default_factory=_tables, init=False, repr=False)
 
     def find(self, request: Request) -> Route | None:
