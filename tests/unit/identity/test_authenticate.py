@@ -212,8 +212,8 @@ def test_nobody_is_known_by_a_key_that_is_gone_revoked_or_expired(
     for workspace_id, key_id in (("acme", "k2"), ("other", "k1")):
         with pytest.raises(Unauthenticated):
             authenticate.known(workspace_id, key_id)
-    for change in ({"revoked_at": clock.now()}, {"expires_at": clock.now()}):
-        identities.put_key(replace(key, **change))
+    for ended in (replace(key, revoked_at=clock.now()), replace(key, expires_at=clock.now())):
+        identities.put_key(ended)
         with pytest.raises(Unauthenticated):
             Authenticate(identities, clock).known("acme", "k1")
 

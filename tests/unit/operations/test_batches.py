@@ -284,6 +284,15 @@ def test_a_dry_run_judges_what_does_not_depend_on_results_to_come() -> None:
     assert desk.notes.done == []
 
 
+def test_a_dry_run_looks_nothing_up_for_an_operation_that_is_not_whole() -> None:
+    desk = Desk()
+    looked: list[tuple[str, str]] = []
+    desk.shelf.get = lambda *names: looked.append(names)  # type: ignore[method-assign] # a spy
+    later = {"id": "later", "method": "PATCH", "path": "/v1/posts/post_1", "body": {"text": "{{a.body.text}}"}}
+    assert desk.batch([make("a"), later, GONE], "/v1/batch/dry-run").statuses == [200, 200, 404]
+    assert looked == [("acme", "post_none")]
+
+
 def test_a_dry_run_is_as_patient_as_a_batch(release: threading.Event) -> None:
     desk = Desk(patience=timedelta(seconds=0.2))
     desk.shelf.get = lambda *_: release.wait(30) and None  # type: ignore[method-assign,assignment] # a store that hangs

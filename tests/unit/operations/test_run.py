@@ -143,6 +143,12 @@ def test_what_depends_on_others_starts_as_soon_as_they_have_ended(release: threa
     assert ids(ended) == ["504", "op1", "op2", "op3"]
 
 
+def test_what_waited_for_one_operation_runs_side_by_side_when_that_has_ended() -> None:
+    desk = Desk(Api(lambda _: time.sleep(0.05)))
+    desk(a_graph(7, needs={index: ["op0"] for index in range(1, 7)}, parallel=True))
+    assert desk.api.most == 6
+
+
 def test_references_are_filled_in_from_what_ended_before() -> None:
     for parallel in (False, True):
         ended = Desk(Api())(a_graph(2, path="/v1/posts/{{op0.body.id}}", parallel=parallel))

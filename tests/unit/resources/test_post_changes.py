@@ -38,6 +38,12 @@ def test_null_takes_a_field_away(world: World) -> None:
     assert {name: changed[name] for name in nulls} == {**nulls, "tags": [], "media": []}
 
 
+@pytest.mark.parametrize("name", ["overrides", "platformOverrides"])
+def test_null_takes_the_words_of_all_platforms_away_under_either_name(world: World, name: str) -> None:
+    post = world.a_post(platformOverrides={"TWITTER": "Birds"})
+    assert world("PATCH", f"posts/{post['id']}", {name: None}).body["platformOverrides"] is None
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

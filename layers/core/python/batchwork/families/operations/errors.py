@@ -48,8 +48,8 @@ TABLE: dict[type[BatchworkError], tuple[int, str]] = {
     errors.UpstreamTimedOut: (504, "GATEWAY_TIMEOUT"),
 }
 UNEXPECTED = (500, "INTERNAL_ERROR")
-#: What the family says in words of its own (spec operations 1.1).
-_SAID: dict[type[BatchworkError], str] = {errors.Unauthenticated: "Invalid or missing API key"}
+#: Spec operations 1.1.
+NO_KEY = "Invalid or missing API key"
 #: A problem whose kind is one of these, in lower case, has it as its code instead of VALIDATION_ERROR.
 PROBLEM_CODES = frozenset(
     {
@@ -94,8 +94,8 @@ class OperationsEnvelope:
             return Response(422, {"error": str(exc)})  # seed 000: a bare string
         status, code = TABLE.get(type(exc), UNEXPECTED) if isinstance(exc, BatchworkError) else UNEXPECTED
         told: Json = {"code": code, "message": str(exc)}
-        if type(exc) in _SAID:
-            told["message"] = _SAID[type(exc)]
+        if isinstance(exc, errors.Unauthenticated):
+            told["message"] = NO_KEY
         elif status == 500:
             told["message"] = f"Internal server error (request {request.request_id})"
         elif isinstance(exc, InvalidRequest):

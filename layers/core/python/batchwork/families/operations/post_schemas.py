@@ -171,7 +171,7 @@ def changes(body: PostBody) -> tuple[Draft, frozenset[str]]:
     if not told & _FIELDS.keys():
         problems.append(Problem(BODY, "Give at least one field to change", "missing"))
     draft = _draft(body, problems)
-    taken = {name: None for field, name in _EXTRA.items() if field in told}
+    taken = {name: None for field, name in (*_EXTRA.items(), ("overrides", "platformOverrides")) if field in told}
     return replace(draft, extra={**taken, **draft.extra}), frozenset(_FIELDS[name] for name in told if name in _FIELDS)
 
 
