@@ -29,6 +29,7 @@ ENVIRONMENT = {
     "TABLE_NAME": "t",
     "BUCKET_NAME": "b",
     "WORK_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/0/w",
+    "OPERATIONS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/0/o",
     "DELIVERY_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/0/d",
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "bench",

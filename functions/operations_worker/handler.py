@@ -81,6 +81,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     for record in event["Records"]:
         message = json.loads(record["body"])
         try:
+            calls().begin()
             stint = work(BatchRef(message["workspace_id"], message["batch_id"]), message["chunk"], until)
         except Exception as exc:  # noqa: BLE001 -- the record is delivered again
             unexpected(exc)

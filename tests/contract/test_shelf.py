@@ -386,3 +386,14 @@ def test_the_memory_is_no_other_workspaces() -> None:
     store.add(a_post())
     shelf.get_many("acme", ["post_c0001"])
     assert shelf.get_many("other", ["post_c0001"]) == {}
+
+
+def test_who_begins_a_request_sees_what_others_wrote_before() -> None:
+    store = Counting()
+    shelf = RecentShelf[Post](store, FakeClock())
+    post = a_post()
+    store.add(post)
+    shelf.get_many("acme", [post.id])
+    store.replace(after(post, content="newer"))
+    shelf.forget()
+    assert shelf.get_many("acme", [post.id])[post.id].content == "newer"

@@ -96,7 +96,7 @@ MODES: list[tuple[dict[str, Any], list[int], list[str]]] = [
 def test_a_worker_may_die_at_any_call_and_the_sweeper_alone_is_enough(
     mode: dict[str, Any], ends: list[int], notes: list[str], after: bool
 ) -> None:
-    # Break: WorkJob.__call__, drop the line that counts settled units; or _Turn.__post_init__, hand no results over.
+    # Break: _Turn.__post_init__, hand no results over.
     run = a_worker_dies(**mode)
     points = crash_points(run)
     assert points >= 20

@@ -17,9 +17,9 @@ from batchwork.domain.workspace import Caller
 from batchwork.use_cases.meter import Meter, charge_of
 
 #: Seconds between two looks at whether another thread would help.
-LOOK = 0.002
+LOOK = 0.005
 #: The part of its time that this process may compute before another thread is of no help.
-BUSY = 0.7
+BUSY = 0.5
 
 #: Does one operation, whose references are filled in, under a ticket, within a time.
 Call = Callable[[Operation, Ticket, timedelta], Ended]

@@ -41,7 +41,8 @@ class Submit:
     ) -> Batch:
         """Accept the items whose bodies are given, in order, and return the batch as accepted, under the charge's id.
 
-        chunks: how many it is cut into at the most, as far as `Cut.of` can. One that an earlier try under that id accepted is returned as it stands, charged once. Raises QuotaExceeded.
+        chunks: how many it is cut into at the most, as far as `Cut.of` can. One that an earlier try under that id
+        accepted is returned as it stands, charged once. Raises QuotaExceeded.
         """
         now = self.clock.now()
         batch = Batch(

@@ -38,9 +38,9 @@ class Sweep:
     """Every minute: queue deliveries whose attempt is due; queue again what nobody works, count what is settled, end what
     is past its deadline, and close what is done.
 
-    queues: by family. others: what else may be due, by the name that it is counted under. unexpected: told of an error that kept one batch or delivery from being healed, which the others
-    survive; so do they one that kills the sweeper or takes all its time, since a batch's next look is noted before it
-    is healed.
+    queues: by family. others: what else may be due, by the name that it is counted under. unexpected: told of an error
+    that kept one batch or delivery from being healed, which the others survive; so do they one that kills the sweeper or
+    takes all its time, since a batch's next look is noted before it is healed.
     Running twice at once does no harm: every step is a conditional write or a message that may come twice.
     """
 

@@ -120,7 +120,7 @@ def _touch(one: str, other: str) -> bool:
 def ended(response: Response) -> Ended:
     """Return what an operation with this answer ended with."""
     body = _body(response)
-    if response.status < 400:
+    if 200 <= response.status < 300:
         return Ended(status=response.status, body=body)
     error = body.get("error") if isinstance(body, dict) else None
     if not isinstance(error, dict):

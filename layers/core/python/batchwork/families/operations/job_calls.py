@@ -21,6 +21,10 @@ class JobCalls:
     dispatch: Dispatch
     authenticate: Authenticate
 
+    def begin(self) -> None:
+        """Let the operations of a job see all that was done before a worker took it up."""
+        self.dispatch.resources.begin()
+
     def __call__(self, batch: Batch, operation: Operation, ticket: Ticket, time_left: timedelta) -> Ended:
         """Return what the operation ended with: 401 when the key is gone, revoked or expired."""
         order = Order.of(batch)
