@@ -19,7 +19,7 @@ complete = Complete(
     batches=DynamoBatches(
         settings.text("TABLE_NAME"),
         Packer.in_bucket(settings.text("BUCKET_NAME")),
-        settings.days("RETENTION_DAYS", 30),
+        {"messages": settings.days("RETENTION_DAYS", 30), "operations": settings.days("JOB_RETENTION_DAYS", 7)},
     ),
     deliveries=SqsDeliveryQueue(settings.text("DELIVERY_QUEUE_URL")),
     announce={"messages": events.delivery_for, "operations": tell_nobody},

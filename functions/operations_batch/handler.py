@@ -1,4 +1,4 @@
-"""/v1/batch and below, and GET /v1/auth/me: batches of operations, in the request or as jobs."""
+"""/v1/batch and below: batches of operations, in the request or as jobs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from batchwork.families.operations.batches import Batches, patience_of
 from batchwork.families.operations.dispatch import Dispatch
 from batchwork.families.operations.errors import OperationsEnvelope
 from batchwork.families.operations.jobs import Jobs
-from batchwork.families.operations.me import Me
 from batchwork.gates import to_act
 from batchwork.use_cases.meter import Meter
 from batchwork.use_cases.read import ReadBatches
@@ -65,7 +64,7 @@ jobs = Jobs(
 )
 
 handler = endpoint(
-    routes={**batches.routes(), **jobs.routes(), **Me().routes()},
+    routes={**batches.routes(), **jobs.routes()},
     gate=gate,
     envelope=envelope,
     service=SERVICE,

@@ -1,4 +1,4 @@
-"""operations_worker: the records of the operations' queue, one job's chunk each."""
+"""operations_worker: the records of the operations' queue, each a job's chunk, or a post that is due."""
 
 from __future__ import annotations
 
@@ -32,10 +32,8 @@ BESIDE = timedelta(seconds=15)
 TABLE, BUCKET = settings.text("TABLE_NAME"), settings.text("BUCKET_NAME")
 log = telemetry.logger(SERVICE)
 unexpected = telemetry.unexpected(log)
-dynamodb = aws.client("dynamodb")
-clock = SystemClock()
-packer = Packer.in_bucket(BUCKET)
-timeout = settings.seconds("OPERATION_TIMEOUT_SECONDS", 15)
+dynamodb, clock = aws.client("dynamodb"), SystemClock()
+packer, timeout = Packer.in_bucket(BUCKET), settings.seconds("OPERATION_TIMEOUT_SECONDS", 15)
 gate = to_act(TABLE, dynamodb, clock, packer, SERVICE)
 
 
@@ -55,6 +53,13 @@ def calls() -> JobCalls:
         service=SERVICE,
     )
     return JobCalls(Dispatch(resources, gate, OperationsEnvelope(), unexpected), gate.authenticate)
+
+
+def publish_due(workspace_id: str, post_id: str) -> None:
+    """Publish a post that is due."""
+    from batchwork import operations  # as above
+
+    operations.publish_due(TABLE, dynamodb, clock, BUCKET)(workspace_id, post_id)
 
 
 def call(batch: Batch, operation: Operation, ticket: Ticket, time_left: timedelta) -> Ended:
@@ -82,6 +87,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         message = json.loads(record["body"])
         try:
             calls().begin()
+            if "post_id" in message:
+                publish_due(message["workspace_id"], message["post_id"])
+                continue
             stint = work(BatchRef(message["workspace_id"], message["batch_id"]), message["chunk"], until)
         except Exception as exc:  # noqa: BLE001 -- the record is delivered again
             unexpected(exc)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from batchwork import operations
 from batchwork.adapters import aws
 from batchwork.adapters.clock import SystemClock
 from batchwork.adapters.dynamodb.batches import DynamoBatches
 from batchwork.adapters.dynamodb.deliveries import DynamoDeliveries
+from batchwork.adapters.dynamodb.resource_rows import PostCodec
+from batchwork.adapters.dynamodb.shelf import DynamoShelf
 from batchwork.adapters.packing import Packer
-from batchwork.adapters.sqs import SqsDeliveryQueue, SqsWorkQueue
+from batchwork.adapters.sqs import SqsDeliveryQueue, SqsPostQueue, SqsWorkQueue
 from batchwork.edge import settings, telemetry
 from batchwork.families.messages import events
 from batchwork.use_cases.complete import Complete, tell_nobody
-from batchwork.use_cases.publish import PublishDue
+from batchwork.use_cases.queue_due import QueueDue
 from batchwork.use_cases.sweep import Sweep
 
 #: Kept free at the end of an invocation, for the batch that was begun last.
@@ -24,24 +25,28 @@ REST = timedelta(seconds=15)
 log = telemetry.logger("sweeper")
 clock = SystemClock()
 table = settings.text("TABLE_NAME")
-bucket = settings.text("BUCKET_NAME")
+operations_queue = settings.text("OPERATIONS_QUEUE_URL")
 dynamodb = aws.client("dynamodb")
-retention = settings.days("RETENTION_DAYS", 30)
-batches = DynamoBatches(table, Packer.in_bucket(bucket), retention, dynamodb)
+retention = {"messages": settings.days("RETENTION_DAYS", 30), "operations": settings.days("JOB_RETENTION_DAYS", 7)}
+batches = DynamoBatches(
+    table,
+    Packer.in_bucket(settings.text("BUCKET_NAME")),
+    retention,
+    dynamodb,
+)
 delivery_queue = SqsDeliveryQueue(settings.text("DELIVERY_QUEUE_URL"))
-files = operations.media_files(table, dynamodb, clock, bucket)
 sweep = Sweep(
     batches=batches,
     deliveries=DynamoDeliveries(table, None, dynamodb),
     queues={
         "messages": SqsWorkQueue(settings.text("WORK_QUEUE_URL")),
-        "operations": SqsWorkQueue(settings.text("OPERATIONS_QUEUE_URL")),
+        "operations": SqsWorkQueue(operations_queue),
     },
     delivery_queue=delivery_queue,
     complete=Complete(batches, delivery_queue, {"messages": events.delivery_for, "operations": tell_nobody}, clock),
     clock=clock,
     unexpected=telemetry.unexpected(log),
-    others={"posts": PublishDue(operations.publish(table, dynamodb, clock, files))},
+    others={"posts": QueueDue(DynamoShelf(table, PostCodec(), dynamodb), SqsPostQueue(operations_queue))},
 )
 
 

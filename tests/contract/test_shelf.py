@@ -19,6 +19,7 @@ from batchwork.adapters.dynamodb.shelf import QUERIES, ROWS, DynamoShelf
 from batchwork.adapters.recent_shelf import FRESH, RecentShelf
 from batchwork.domain.account import Account, AccountStatus, Destination
 from batchwork.domain.media import Media, MediaStatus
+from batchwork.domain.patience import NobodyWaitsError, while_waited_for
 from batchwork.domain.post import PUBLISHING_HOLD, PartStatus, Post, PostPart, PostStatus, due_at
 from batchwork.ports.operations import Shelf
 
@@ -337,6 +338,20 @@ def test_a_file_comes_back_whole(table: str) -> None:
     assert shelf.get("acme", "media_c1") == file
 
 
+def test_what_nobody_waits_for_any_more_is_not_written(shelf: Shelf[Post]) -> None:
+    post = a_post()
+    shelf.add(post)
+    with while_waited_for(lambda: False), while_waited_for(lambda: True):
+        with pytest.raises(NobodyWaitsError):
+            shelf.add(a_post(2))
+        with pytest.raises(NobodyWaitsError):
+            shelf.replace(after(post, content="late"))
+        with pytest.raises(NobodyWaitsError):
+            shelf.remove("acme", post.id)
+        assert shelf.get_many("acme", [post.id, "post_c0002"]) == {post.id: post}
+    assert shelf.remove("acme", post.id)
+
+
 # ── the memory ──
 
 
@@ -396,4 +411,25 @@ def test_who_begins_a_request_sees_what_others_wrote_before() -> None:
     shelf.get_many("acme", [post.id])
     store.replace(after(post, content="newer"))
     shelf.forget()
+    assert shelf.get_many("acme", [post.id])[post.id].content == "newer"
+
+
+@pytest.mark.parametrize("meanwhile", ["change", "forget"])
+def test_what_was_read_before_a_write_is_not_kept_after_it(meanwhile: str) -> None:
+    class Slow(Counting):
+        """Is overtaken between its answer and its caller."""
+
+        def get_many(self, workspace_id: str, resource_ids: Any) -> dict[str, Post]:
+            found = super().get_many(workspace_id, resource_ids)
+            if self.reads == 1 and meanwhile == "change":
+                shelf.replace(after(post, content="newer"))
+            elif self.reads == 1:
+                store.replace(after(post, content="newer"))  # another process
+                shelf.forget()
+            return found
+
+    store, post = Slow(), a_post()
+    store.add(post)
+    shelf = RecentShelf[Post](store, FakeClock())
+    assert shelf.get_many("acme", [post.id])[post.id].content == "Hello"
     assert shelf.get_many("acme", [post.id])[post.id].content == "newer"

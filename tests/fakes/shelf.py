@@ -7,6 +7,7 @@ from datetime import datetime
 from threading import Lock
 from typing import Generic, TypeVar
 
+from batchwork.domain.patience import check_waited_for
 from batchwork.domain.resource import Resource
 from batchwork.ports.operations import Slice
 
@@ -30,6 +31,7 @@ class FakeShelf(Generic[R]):
         return {name: resource for name, resource in found if resource is not None}
 
     def add(self, resource: R, *events: str) -> bool:
+        check_waited_for()
         with self._lock:
             name = resource.workspace_id, resource.id
             if name in self.stored:
@@ -39,6 +41,7 @@ class FakeShelf(Generic[R]):
             return True
 
     def replace(self, resource: R, *events: str) -> bool:
+        check_waited_for()
         with self._lock:
             name = resource.workspace_id, resource.id
             stored = self.stored.get(name)
@@ -49,6 +52,7 @@ class FakeShelf(Generic[R]):
             return True
 
     def remove(self, workspace_id: str, resource_id: str, revision: int | None = None) -> bool:
+        check_waited_for()
         with self._lock:
             stored = self.stored.get((workspace_id, resource_id))
             if stored is None or revision not in {None, stored.revision}:

@@ -6,7 +6,7 @@ import itertools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
 
@@ -279,24 +279,7 @@ def test_a_workspaces_target_goes_before_our_own_resources(api: Api) -> None:
     assert api.call("GET", "/v1/accounts", key=key).status == 200
 
 
-# ── the sweeper and the bucket ──
-
-
-def test_the_sweeper_publishes_what_is_due(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("WORK_QUEUE_URL", "OPERATIONS_QUEUE_URL", "DELIVERY_QUEUE_URL"):
-        monkeypatch.setenv(name, f"https://sqs.us-east-1.amazonaws.com/000000000000/{name}")
-    body = {"content": "Hello", "accountIds": [api.an_account()], "scheduledFor": "2026-04-09T12:05:00Z"}
-    post = api.call("POST", "/v1/posts", body).body["id"]
-    sweeper = load_function("sweeper")
-
-    class Context:
-        def get_remaining_time_in_millis(self) -> int:
-            return 55_000
-
-    assert sweeper.handler({}, Context())["posts"] == 0
-    api.clock.pass_(timedelta(minutes=5))
-    assert sweeper.handler({}, Context())["posts"] == 1
-    assert api.call("GET", f"/v1/posts/{post}").body["status"] == "published"
+# ── the bucket ──
 
 
 def uploaded(bucket: str, key: str) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ from functions.operations_api import NOW, OperationsApi, an_api, create  # noqa:
 
 from batchwork.adapters import aws
 from batchwork.adapters.dynamodb.batches import DynamoBatches
+from batchwork.adapters.dynamodb.identities import DynamoIdentities
+from batchwork.domain.workspace import WorkspaceStatus
 
 GONE = {"id": "gone", "method": "PATCH", "path": "/v1/posts/post_none", "body": {"content": "x"}}
 OPERATIONS = [create("a"), GONE, {"id": "copy", "method": "POST", "path": "/v1/posts/{{a.body.id}}/clone"}]
@@ -137,3 +141,48 @@ def test_nothing_of_an_operation_is_logged(api: OperationsApi, capsys: pytest.Ca
     told = capsys.readouterr().out
     assert '"settled": 2' in told
     assert "s3cret" not in told
+
+
+# ── posts that are due ──
+
+
+def swept(api: OperationsApi, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Let the sweeper run; return how many posts it queued."""
+    monkeypatch.setenv("WORK_QUEUE_URL", api.queue)
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: 55_000)
+    posts: int = api.function("sweeper").handler({}, context)["posts"]
+    return posts
+
+
+def test_a_post_that_is_due_is_queued_by_the_sweeper_and_published_by_a_worker(
+    api: OperationsApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = api.batch([create("a", scheduledFor="2026-04-09T12:05:00Z")]).body["results"][0]["body"]["id"]
+    assert swept(api, monkeypatch) == 0
+    api.clock.pass_(timedelta(minutes=5))
+    assert swept(api, monkeypatch) == 1
+    records = api.records()
+    assert [json.loads(record["body"]) for record in records] == [{"workspace_id": "acme", "post_id": made}]
+    for _ in range(2):  # a message may come twice
+        assert api.work(records) == {"batchItemFailures": []}
+    (post,) = api.posts()
+    assert (post.status, post.parts[0].rounds) == ("published", 1)
+    assert swept(api, monkeypatch) == 0
+
+
+def test_a_due_post_of_a_suspended_workspace_is_not_published(
+    api: OperationsApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Break: PublishDue.__call__, ask for no workspace.
+    api.batch([create("a", scheduledFor="2026-04-09T12:05:00Z")])
+    api.clock.pass_(timedelta(minutes=5))
+    identities = DynamoIdentities(api.table)
+    before = identities.workspace("acme")
+    assert before is not None
+    identities.put_workspace(replace(before, status=WorkspaceStatus.SUSPENDED), before)
+    swept(api, monkeypatch)
+    api.work(api.records())
+    (post,) = api.posts()
+    assert post.status == "failed"
+    assert post.parts[0].error is not None
+    assert post.parts[0].error["code"] == "WORKSPACE_SUSPENDED"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from typing import Any
 
 import pytest
@@ -152,3 +153,14 @@ def test_another_content_type_is_refused(content_type: str) -> None:
 def test_an_empty_body_is_refused(body: bytes) -> None:
     with pytest.raises(MalformedBody, match="empty"):
         json_body(a_request(body))
+
+
+@pytest.mark.parametrize(("ago", "counted"), [(3.0, 3.0), (0.0, 0.0), (-5.0, 0.0), (86_400.0, 0.0)])
+def test_a_request_began_when_the_gateway_took_it(ago: float, counted: float) -> None:
+    event = {
+        "httpMethod": "GET",
+        "resource": "/x",
+        "path": "/x",
+        "requestContext": {"requestTimeEpoch": int((time.time() - ago) * 1000)},
+    }
+    assert Request.from_event(event).elapsed.total_seconds() == pytest.approx(counted, abs=1)

@@ -16,6 +16,7 @@ from batchwork.domain.errors import NotFound
 from batchwork.domain.workspace import Caller
 from batchwork.edge.endpoint import Act
 from batchwork.edge.http import Request, Response
+from batchwork.edge.idempotency import PRINTABLE
 from batchwork.use_cases.once import Errand
 
 
@@ -339,3 +340,18 @@ def test_a_form_with_another_boundary_is_the_same_request(run: Function, works: 
 def test_a_form_with_other_content_is_another_request(run: Function) -> None:
     keyed(run, **form(b"text", "----one-boundary"))
     assert keyed(run, **form(b"texts", "----another-one")).status == 422
+
+
+# ── who gets the answer ──
+
+
+def named(*scopes: str) -> str:
+    """Return what is compared of a request that is made with scopes where none is asked for."""
+    request = Request(method="POST", resource="/v1/batch", path="/v1/batch", headers={"idempotency-key": "k"})
+    return PRINTABLE.asked(request, timedelta(seconds=1), scopes).body
+
+
+def test_where_no_scope_is_asked_for_a_key_with_other_scopes_asks_for_something_else() -> None:
+    # Break: KeyRule.asked, leave the scopes out: a key without scopes would be told what another one did.
+    assert named("posts:write", "media:write") == named("media:write", "posts:write")
+    assert named("posts:write") != named() != named("*")

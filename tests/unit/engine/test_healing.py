@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import threading
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from engine import Died, EchoProcessor, Engine, failing
 from factories import AT, a_batch, a_webhook
 from fakes.batches import FakeBatches
+from fakes.clock import FakeClock
 
 from batchwork.domain.batch import MAX_CHECK, Batch, BatchRef, next_check
 from batchwork.domain.item import Item, Outcome, Success
@@ -226,3 +227,28 @@ def test_every_item_timeout_that_may_be_chosen_fits_into_every_worker_timeout() 
     shortest = int(re.findall(r"WorkerTimeoutSeconds:\n(?:    .*\n)*?    MinValue: (\d+)", template)[0])
     rest = timedelta(seconds=10)
     assert timedelta(seconds=longest) + LEASE_MARGIN + rest <= timedelta(seconds=shortest)
+
+
+class Slow:
+    """Other work whose every piece takes a minute."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+
+    def due(self, _now: datetime, limit: int) -> list[tuple[str, str]]:
+        return [("acme", str(number)) for number in range(min(limit, 20))]
+
+    def __call__(self, _workspace_id: str, _name: str) -> None:
+        self._clock.pass_(timedelta(minutes=1))
+
+
+def test_other_work_that_is_due_leaves_the_time_to_batches() -> None:
+    # Break: Sweep.__call__, do the others first.
+    engine = Engine()
+    ref = engine.submit(1)
+    engine.queue.take()
+    engine.clock.pass_(timedelta(minutes=1))
+    sweep = replace(a_sweep(engine, BrokenQueue("")), others={"slow": Slow(engine.clock)})
+    swept = sweep(engine.clock.now() + timedelta(minutes=2))
+    assert [message[0] for message in engine.queue.sent] == [ref]
+    assert 0 < swept["slow"] < 20

@@ -13,7 +13,14 @@ from factories import a_caller
 from fakes.claims import FakeClaims
 from fakes.clock import FakeClock
 
-from batchwork.domain.errors import AnswerTooLarge, IdempotencyKeyReused, QuotaExceeded, RequestInFlight
+from batchwork.domain.errors import (
+    AnswerTooLarge,
+    IdempotencyKeyReused,
+    QuotaExceeded,
+    RequestInFlight,
+    UpstreamFailed,
+    UpstreamTimedOut,
+)
 from batchwork.domain.idempotency import Answered, Ticket
 from batchwork.use_cases.once import Asked, Errand, Once
 
@@ -194,6 +201,23 @@ def test_who_takes_over_from_the_dead_goes_on_under_their_ticket(once: Once, clo
 
 
 # ── refusals and failures ──
+
+
+@pytest.mark.parametrize("error", [UpstreamTimedOut(), UpstreamFailed(reason="No answer.")])
+def test_an_error_that_leaves_open_what_was_done_keeps_the_ticket(
+    once: Once, claims: FakeClaims, error: Exception
+) -> None:
+    # Break: Once._work, take every error of ours for a refusal.
+    def fails(_: Errand) -> Answered:
+        raise error
+
+    first = Works(fails)
+    with pytest.raises(type(error)):
+        once(CALLER, asked(), first)
+    work = Works()
+    assert once(CALLER, asked(), work) == (ANSWER, False)
+    assert work.tickets[0].again
+    assert work.tickets[0].id == first.tickets[0].id
 
 
 def test_a_refusal_frees_the_key_for_a_request_put_right(once: Once, claims: FakeClaims) -> None:

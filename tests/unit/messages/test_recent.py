@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
+from batchwork import operations
+from batchwork.adapters import packing, s3
+from batchwork.adapters.clock import SystemClock
 from batchwork.domain.recent import Recent
 
 
@@ -50,3 +55,29 @@ def test_a_failure_is_not_kept() -> None:
     with pytest.raises(ZeroDivisionError):
         recent.get("key", lambda: 1 // 0)
     assert recent.get("key", lambda: 7) == 7
+
+
+@pytest.mark.parametrize("kind", ["S3Media", "S3Blobs"])
+def test_a_bucket_is_opened_once_though_many_operations_need_it_first_together(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Break: made_once, functools.cache instead: each of the threads makes a client of its own.
+    class Opened:
+        def __init__(self, name: str) -> None:
+            made.append(name)
+            time.sleep(0.01)  # as long as a client takes
+
+    made: list[str] = []
+    monkeypatch.setattr(s3, kind, Opened)
+    dynamodb: Any = object()
+    media = operations.media_files("table", dynamodb, SystemClock(), "bucket")
+    opened = {"S3Media": media.blobs, "S3Blobs": packing.bucket("bucket")}[kind]
+    together = threading.Barrier(16)
+
+    def ask(_: int) -> int:
+        together.wait(10)
+        return id(opened())
+
+    with ThreadPoolExecutor(16) as pool:
+        assert len(set(pool.map(ask, range(16)))) == 1
+    assert made == ["bucket"]

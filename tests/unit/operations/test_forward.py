@@ -94,6 +94,10 @@ class TestWhere:
         sent = Upstream().gets(a_call("GET", query={"status": "DRAFT", "q": "a b&c=d/é#\ud800"}))
         assert sent.url == f"{TARGET.url}?status=DRAFT&q=a%20b%26c%3Dd%2F%C3%A9%23%3F"
 
+    def test_every_value_of_a_parameter_is_sent(self) -> None:
+        sent = Upstream().gets(a_call("GET", query={"tag": "b"}, pairs=(("tag", "a"), ("tag", "b"))))
+        assert sent.url == f"{TARGET.url}?tag=a&tag=b"
+
     @pytest.mark.parametrize(
         "rest",
         [

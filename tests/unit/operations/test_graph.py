@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from batchwork.domain.graph import Course, Graph, problems_of
 from batchwork.domain.operation import Ended, Mode, Operation
-from batchwork.domain.references import Link, links_in
+from batchwork.domain.references import ids_in
 
 GOOD = Ended(status=201, body={"id": "post_1"})
 BAD = Ended(status=404, error={"code": "NOT_FOUND", "message": "Post not found"})
@@ -227,7 +227,7 @@ def test_a_course_taken_up_again_comes_to_the_same_as_one_that_was_not_interrupt
 
 def faults(operations: Sequence[Operation], *, parallel: bool = False) -> list[str]:
     ids = {operation.id: operation.index for operation in operations}
-    links: dict[int, list[Link]] = {each.index: list(links_in(each.path, each.body, ids)) for each in operations}
+    links = {each.index: ids_in(each.path, each.body, ids) for each in operations}
     return [problem.place for problem in problems_of(operations, links, ids, Mode(parallel=parallel))]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import tracemalloc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchwork.domain.operation import MAX_BODY, Ended, Operation
-from batchwork.domain.references import Reference, filled, links_in, reference_of, shown_path
+from batchwork.domain.references import Reference, filled, ids_in, links_in, reference_of, shown_path
 
 POST = {"id": "post_7", "tags": ["a", {"deep": True}], "none": None, "count": 3, "ratio": 0.5, "": "empty", "0": "zero"}
 RESULTS = {"a": Ended(status=201, body=POST), "b.body": Ended(status=204), "c d": Ended(status=200, body="text")}
@@ -219,14 +221,68 @@ def test_many_references_to_a_large_value_make_no_more_of_it_than_a_body_may_be(
 
 
 def test_what_is_nested_too_deeply_with_its_references_filled_in_fails_the_operation() -> None:
-    deep: Any = json.loads("[" * 880 + "]" * 880)
-    ended = fill(body={"x": [[[["{{a.body}}"]]]]}, results={"a": Ended(status=200, body=[[deep]])})
+    value: Any = json.loads("[" * 880 + "]" * 880)
+    ended = fill(body={"x": [[[["{{a.body}}"]]]]}, results={"a": Ended(status=200, body=[[value]])})
     assert isinstance(ended, Ended)
     assert ended.status == 400
 
 
 def test_a_path_is_shown_with_an_id_for_each_reference() -> None:
     assert shown_path("/v1/posts/{{a.body.id}}/{{name}}", {"a"}) == "/v1/posts/c000000000000000000000000/{{name}}"
+
+
+def deep(*texts: str) -> Any:
+    """Return a body whose texts have places of 50 KB."""
+    body: Any = list(texts)
+    for _ in range(750):
+        body = {"k" * 64: body}
+    return body
+
+
+@contextmanager
+def within(limit: int) -> Iterator[None]:
+    """Fail when more bytes are held at once."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < limit
+    finally:
+        tracemalloc.stop()
+
+
+def test_places_are_written_one_at_a_time() -> None:
+    # Break: ids_in, by the links with their places; filled, keep the place of each entry that waits.
+    body = deep(*["{{a.status}}"] * 2_000, *["x"] * 10_000)
+    with within(5_000_000):
+        assert ids_in("/v1/posts/{{b.body.body.id}}", body, RESULTS.keys()) == {"a", "b.body"}
+        assert sum(1 for _ in links_in("/v1/posts", body, RESULTS.keys())) == 2_000
+    body = deep("{{a.status}}")
+    inner = body
+    while isinstance(inner, dict):
+        (inner,) = inner.values()
+    inner += [[] for _ in range(10_000)]
+    with within(5_000_000):
+        assert isinstance(fill(body=body), Operation)
+
+
+def test_only_what_may_be_an_id_is_looked_for() -> None:
+    class Known(frozenset[str]):
+        asked = 0
+
+        def __contains__(self, name: object) -> bool:
+            type(self).asked += len(str(name))
+            return super().__contains__(name)
+
+    # Break: _end_of_id, look at every end.
+    ids = Known({"a"})
+    assert ids_in("/v1/posts", {"x": f"{{{{a{'.body' * 20_000}}}}}"}, ids) == {"a"}
+    assert Known.asked < 1_000, "all that stands before each of 20 000 ends has a gigabyte"
+
+
+def test_an_id_has_64_characters_at_the_most() -> None:
+    name = "x" * 64
+    assert reference_of(f"{name}.status", {name}) == Reference(name, None)
+    assert reference_of(f"{name}x.status", ()) is None
 
 
 JSON = st.recursive(

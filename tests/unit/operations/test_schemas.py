@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
 
+from batchwork.domain import graph, references
 from batchwork.domain.errors import InvalidRequest, MalformedBody, OperationTooLarge, Problem, UnsupportedMediaType
 from batchwork.domain.graph import Graph
 from batchwork.domain.operation import Mode, Operation
 from batchwork.edge.http import Request
+from batchwork.families.operations import schemas
 from batchwork.families.operations.schemas import asked
 
 KB = 1024
@@ -40,7 +43,7 @@ def of_size(size: int) -> dict[str, str]:
 
 
 def test_the_seeds_example_is_read_with_its_defaults() -> None:
-    graph = read(
+    found = read(
         {
             "operations": [
                 {
@@ -53,8 +56,8 @@ def test_the_seeds_example_is_read_with_its_defaults() -> None:
             ]
         }
     )
-    assert graph.mode == Mode(parallel=False, continue_on_error=True)
-    assert graph.operations == (
+    assert found.mode == Mode(parallel=False, continue_on_error=True)
+    assert found.operations == (
         Operation(
             index=0,
             id="create-post",
@@ -67,7 +70,7 @@ def test_the_seeds_example_is_read_with_its_defaults() -> None:
 
 
 def test_everything_that_may_be_said_is_read_and_the_rest_is_ignored() -> None:
-    graph = read(
+    found = read(
         {
             "operations": [
                 {**DELETE, "body": None, "headers": None, "dependsOn": None, "unknown": 1},
@@ -78,10 +81,10 @@ def test_everything_that_may_be_said_is_read_and_the_rest_is_ignored() -> None:
             "unknown": {},
         }
     )
-    assert graph.mode == Mode(parallel=True, continue_on_error=False)
-    assert (graph.operations[0].body, graph.operations[0].headers) == (None, {})
-    assert graph.operations[1].headers == {"idempotency-key": "k", "x-mine": "ü"}
-    assert graph.needs == (frozenset(), frozenset({0}))
+    assert found.mode == Mode(parallel=True, continue_on_error=False)
+    assert (found.operations[0].body, found.operations[0].headers) == (None, {})
+    assert found.operations[1].headers == {"idempotency-key": "k", "x-mine": "ü"}
+    assert found.needs == (frozenset(), frozenset({0}))
 
 
 # ── sizes ──
@@ -222,6 +225,38 @@ def test_what_is_wrong_with_an_operation_is_told_by_its_place(operation: Any, pl
         assert f"operations.0{place}" in places([operation])
 
 
+def test_fields_that_nobody_reads_may_hold_anything() -> None:
+    # Break: _kept, return each as it is.
+    assert read({"operations": [{**OK, "unknown": "\0", "\ud800": {"x": ["\0"]}}]}).operations[0].id == "a"
+    assert places([{**OK, "unknown": "\0", "headers": {"x": "\0"}}])[0] == "operations.0.headers.x"
+
+
+def test_the_places_of_references_are_held_by_nobody() -> None:
+    # Break: _Reading.links, as the list of all links.
+    deep: Any = ["{{a.status}}"] * 2_000
+    for _ in range(750):
+        deep = {"k" * 64: deep}
+    raw = json.dumps({"operations": [OK, *({**OK, "id": f"b{n}", "body": deep} for n in range(3))]}).encode()
+    tracemalloc.start()
+    assert read(raw).needs == (frozenset(), *[frozenset({0})] * 3)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20_000_000, "all places have 300 MB"
+
+
+def test_references_are_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_of: list[str] = []
+
+    def spy(path: str, body: Any, ids: Any) -> frozenset[str]:
+        read_of.append(path)
+        return references.ids_in(path, body, ids)
+
+    monkeypatch.setattr(schemas, "ids_in", spy)
+    monkeypatch.setattr(graph, "ids_in", spy)
+    read({"operations": [OK, {**OK, "id": "b", "path": "/v1/posts/{{a.body.id}}"}]})
+    assert read_of == ["/v1/posts", "/v1/posts/{{a.body.id}}"]
+
+
 def test_no_message_quotes_a_value() -> None:
     secret = "s3cret"
     operations = [
@@ -273,15 +308,15 @@ def test_all_that_is_wrong_is_told_at_once_up_to_a_hundred_problems() -> None:
     ],
 )
 def test_headers_that_say_who_calls_are_left_out(name: str) -> None:
-    graph = read({"operations": [{**OK, "headers": {name: "x", "X-Kept": "y"}}]})
-    assert graph.operations[0].headers == {"x-kept": "y"}
+    found = read({"operations": [{**OK, "headers": {name: "x", "X-Kept": "y"}}]})
+    assert found.operations[0].headers == {"x-kept": "y"}
 
 
 # ── dependencies, references, transactions ──
 
 
 def test_an_operation_may_refer_to_those_before_it() -> None:
-    graph = read(
+    found = read(
         {
             "operations": [
                 OK,
@@ -290,7 +325,7 @@ def test_an_operation_may_refer_to_those_before_it() -> None:
             ]
         }
     )
-    assert graph.needs == (frozenset(), frozenset({0}), frozenset({0, 1}))
+    assert found.needs == (frozenset(), frozenset({0}), frozenset({0, 1}))
 
 
 def test_a_template_of_a_path_may_be_500_characters_whatever_it_stands_for() -> None:

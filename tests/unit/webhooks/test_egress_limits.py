@@ -142,6 +142,7 @@ def test_an_answer_without_a_reason_phrase_counts(egress: HttpEgress) -> None:
         ("", None),
         ("Thu, 99 Jan 2026 10:31:00 GMT", None),
         ("Thu, 15 Jan 99999 10:31:00 GMT", None),
+        ("Mon, 01 Jan 2024 00:00:00 +999999999999999999999", None),
     ],
 )
 def test_retry_after_is_understood_as_seconds_or_date(header: str, wait: timedelta | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 from batchwork.adapters.dynamodb.resource_rows import AccountCodec, MediaCodec, PostCodec
@@ -10,8 +10,9 @@ from batchwork.adapters.dynamodb.shelf import DynamoShelf
 from batchwork.adapters.pictures import measured
 from batchwork.adapters.recent_shelf import RecentShelf
 from batchwork.adapters.recorded_networks import RecordedNetworks
+from batchwork.domain.recent import made_once
 from batchwork.use_cases.media import MediaFiles
-from batchwork.use_cases.publish import Publish
+from batchwork.use_cases.publish import Publish, PublishDue
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 def media_files(table: str, dynamodb: DynamoDBClient, clock: Clock, bucket: str) -> MediaFiles:
     """Return what looks after media. The bucket is opened on its first use only."""
 
-    @cache
+    @made_once
     def opened() -> S3Media:
         # S3's client is made at its first use, not at every cold start.
         from batchwork.adapters.s3 import S3Media
@@ -49,6 +50,14 @@ def publish(table: str, dynamodb: DynamoDBClient, clock: Clock, media: MediaFile
         networks=RecordedNetworks(table, clock, dynamodb),
         clock=clock,
     )
+
+
+def publish_due(table: str, dynamodb: DynamoDBClient, clock: Clock, bucket: str) -> PublishDue:
+    """Return what publishes posts whose time has come."""
+    from batchwork.adapters.dynamodb.identities import DynamoIdentities
+
+    media = media_files(table, dynamodb, clock, bucket)
+    return PublishDue(publish(table, dynamodb, clock, media), DynamoIdentities(table, dynamodb))
 
 
 def resources(
@@ -113,7 +122,7 @@ def resources(
 def _forward(clock: Clock, timeout: timedelta, allow_loopback: bool) -> Forward:
     """Return what sends calls to upstreams; only workspaces with a target need it."""
 
-    @cache
+    @made_once
     def opened() -> Forward:
         from batchwork.adapters.http import HttpEgress
         from batchwork.adapters.secrets import AwsSecrets

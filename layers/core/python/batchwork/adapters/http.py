@@ -204,7 +204,7 @@ class HttpEgress:
             return timedelta(seconds=min(int(text.strip()[:10]), 10**9))
         try:
             at: datetime = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):  # an offset of ages is a date to no one
             return None
         at = at if at.tzinfo else at.replace(tzinfo=UTC)
         return max(timedelta(), at - self._clock.now())

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable
-from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
+
+from batchwork.domain.recent import made_once
 
 if TYPE_CHECKING:
     from batchwork.adapters.s3 import S3Blobs
@@ -47,7 +48,7 @@ def unpack(packed: bytes) -> Any:
 def bucket(name: str) -> Callable[[], S3Blobs]:
     """Return what opens a bucket: S3's client is made at its first use, not at every cold start."""
 
-    @cache
+    @made_once
     def opened() -> S3Blobs:
         from batchwork.adapters.s3 import S3Blobs
 

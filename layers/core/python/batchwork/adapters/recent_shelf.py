@@ -21,7 +21,8 @@ REMEMBERED = 1_000
 
 class RecentShelf(Generic[R]):
     """ports.operations.Shelf over another one. Only `get_many` answers from memory, and only with what is there: what is
-    written through this shelf is forgotten at once, what another process writes within five seconds.
+    written through this shelf is forgotten at once, what another process writes within five seconds, in a long job too.
+    What was read while something was written or forgotten is not kept: it may be older than that.
     """
 
     def __init__(self, shelf: Shelf[R], clock: Clock) -> None:
@@ -29,11 +30,13 @@ class RecentShelf(Generic[R]):
         self._clock = clock
         self._lock = Lock()
         self._known: dict[tuple[str, str], tuple[R, datetime]] = {}
+        self._forgotten = 0
 
     def forget(self) -> None:
         """Forget everything, as who begins a request does: then it sees what was written before it, by whomever."""
         with self._lock:
             self._known.clear()
+            self._forgotten += 1
 
     def get(self, workspace_id: str, resource_id: str) -> R | None:
         """Return a resource, strongly consistent."""
@@ -44,6 +47,7 @@ class RecentShelf(Generic[R]):
         now = self._clock.now()
         wanted = list(dict.fromkeys(resource_ids))
         with self._lock:
+            forgotten = self._forgotten
             kept = {each: self._known[workspace_id, each] for each in wanted if (workspace_id, each) in self._known}
         known = {name: resource for name, (resource, until) in kept.items() if until > now}
         missing = [each for each in wanted if each not in known]
@@ -53,7 +57,8 @@ class RecentShelf(Generic[R]):
         with self._lock:
             if len(self._known) + len(found) > REMEMBERED:
                 self._known.clear()
-            self._known |= {(workspace_id, name): (resource, now + FRESH) for name, resource in found.items()}
+            if forgotten == self._forgotten:
+                self._known |= {(workspace_id, name): (resource, now + FRESH) for name, resource in found.items()}
         return known | found
 
     def add(self, resource: R, *events: str) -> bool:
@@ -87,3 +92,4 @@ class RecentShelf(Generic[R]):
         finally:
             with self._lock:
                 self._known.pop((workspace_id, resource_id), None)
+                self._forgotten += 1

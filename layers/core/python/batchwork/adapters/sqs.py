@@ -57,6 +57,22 @@ class SqsWorkQueue:
                 raise MessagesNotQueuedError(", ".join(failed["Code"] for failed in answer["Failed"]))
 
 
+class SqsPostQueue:
+    """ports.operations.PostQueue: one message a post, one group a workspace."""
+
+    def __init__(self, url: str, sqs: SQSClient | None = None) -> None:
+        self._url = url
+        self._sqs: SQSClient = sqs or aws.client("sqs")
+
+    def send(self, workspace_id: str, post_id: str) -> None:
+        """Queue a post that is due."""
+        self._sqs.send_message(
+            QueueUrl=self._url,
+            MessageBody=json.dumps({"workspace_id": workspace_id, "post_id": post_id}),
+            MessageGroupId=workspace_id,
+        )
+
+
 class SqsDeliveryQueue:
     """ports.DeliveryQueue: one message an attempt, one group a receiver."""
 

@@ -14,6 +14,8 @@ class BatchworkError(Exception):
     """Root of every error that Batchwork raises on purpose; never raised itself."""
 
     code: ClassVar[str] = "error"
+    #: Whether the work may be done all the same: a refusal says that it is not.
+    unsure: ClassVar[bool] = False
 
     def __init__(self, **facts: Any) -> None:
         self.facts = facts
@@ -128,12 +130,14 @@ class UpstreamFailed(BatchworkError):
     """{reason}"""
 
     code = "upstream_failed"
+    unsure = True
 
 
 class UpstreamTimedOut(BatchworkError):
     """The upstream did not answer in time."""
 
     code = "upstream_timed_out"
+    unsure = True
 
 
 class MalformedBody(BatchworkError):
@@ -158,6 +162,7 @@ class AnswerTooLarge(BatchworkError):
     """The answer would have {size} bytes and at most {limit} can be sent; ask for fewer entries with a smaller limit."""
 
     code = "answer_too_large"
+    unsure = True
 
 
 class NotFound(BatchworkError):

@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 from batchwork.domain.endings import STOPPED, dependent
 from batchwork.domain.errors import Problem
 from batchwork.domain.operation import Ended, Mode, Operation
-from batchwork.domain.references import Link, filled, links_in
+from batchwork.domain.references import filled, ids_in, links_in
 
 _RULE = "dependency"
 
@@ -28,15 +28,18 @@ class Graph:
     linked: frozenset[int]
 
     @classmethod
-    def of(cls, operations: Sequence[Operation], mode: Mode) -> Graph:
-        """Return the graph of operations without problems: a reference is a dependency too."""
+    def of(
+        cls, operations: Sequence[Operation], mode: Mode, links: Mapping[int, Collection[str]] | None = None
+    ) -> Graph:
+        """Return the graph of operations without problems: a reference is a dependency too.
+
+        links: the ids that each refers to, by its index, when somebody has read them already.
+        """
         indexes = {operation.id: operation.index for operation in operations}
-        links = [{link.id for link in links_in(each.path, each.body, indexes)} for each in operations]
-        needs = [
-            frozenset(indexes[name] for name in {*each.depends_on, *linked})
-            for each, linked in zip(operations, links, strict=True)
-        ]
-        holding = frozenset(each.index for each, linked in zip(operations, links, strict=True) if linked)
+        if links is None:
+            links = {each.index: ids_in(each.path, each.body, indexes) for each in operations}
+        needs = [frozenset(indexes[name] for name in {*each.depends_on, *links[each.index]}) for each in operations]
+        holding = frozenset(each.index for each in operations if links[each.index])
         return cls(tuple(operations), mode, indexes, tuple(needs), holding)
 
     def filled(self, index: int, ended: Mapping[int, Ended]) -> Operation | Ended:
@@ -115,11 +118,11 @@ class Course:
 
 
 def problems_of(
-    operations: Sequence[Operation], links: Mapping[int, Sequence[Link]], ids: Mapping[str, int], mode: Mode
+    operations: Sequence[Operation], links: Mapping[int, Collection[str]], ids: Mapping[str, int], mode: Mode
 ) -> Iterator[Problem]:
     """Yield what is wrong with dependencies and references: unknown ids, itself, later ones, repeated ones, cycles.
 
-    ids: the first place of every id of the request, those of operations with other problems included.
+    links: the ids that each operation refers to, by its index. ids: the first place of every id of the request, those of operations with other problems included.
     """
     fine = True
     for each in operations:
@@ -127,11 +130,11 @@ def problems_of(
         for message in _dependency_faults(each, ids, mode):
             fine = False
             yield Problem(place, message, _RULE, structural=False)
-        for link in links.get(each.index, ()):
-            if ids.get(link.id, len(ids)) >= each.index:
-                fine = False
-                told = "A reference must be to an operation that stands before this one"
-                yield Problem(f"operations.{each.index}.{link.place}", told, _RULE, structural=False)
+        wrong = {name for name in links[each.index] if ids.get(name, each.index) >= each.index}
+        for link in links_in(each.path, each.body, ids, wrong) if wrong else ():
+            fine = False
+            told = "A reference must be to an operation that stands before this one"
+            yield Problem(f"operations.{each.index}.{link.place}", told, _RULE, structural=False)
     if fine and mode.parallel:
         for index in _circular(operations, links, ids):
             told = "Operations must not depend on each other in a circle"
@@ -151,13 +154,10 @@ def _dependency_faults(operation: Operation, ids: Mapping[str, int], mode: Mode)
 
 
 def _circular(
-    operations: Sequence[Operation], links: Mapping[int, Sequence[Link]], ids: Mapping[str, int]
+    operations: Sequence[Operation], links: Mapping[int, Collection[str]], ids: Mapping[str, int]
 ) -> list[int]:
     """Return the operations with a dependency that lie on a circle or between two."""
-    needs = {
-        each.index: {ids[name] for name in (*each.depends_on, *(link.id for link in links.get(each.index, ())))}
-        for each in operations
-    }
+    needs = {each.index: {ids[name] for name in (*each.depends_on, *links[each.index])} for each in operations}
     left = set(needs)
     while True:
         wanted = {one for index in left for one in needs[index]}

@@ -57,6 +57,15 @@ class Recent(Generic[K, V]):
             return slot.made[0]
 
 
+def made_once(make: Callable[[], V]) -> Callable[[], V]:
+    """Return what makes a value at its first call and returns that one from then on: threads wait for the one that makes it.
+
+    functools.cache lets each of them make its own.
+    """
+    made: Recent[None, V] = Recent(1)
+    return lambda: made.get(None, make)
+
+
 class Fresh(Generic[K, V]):
     """The `size` values asked for last, by key, for things that change: each is kept for as long as `lasts` says."""
 

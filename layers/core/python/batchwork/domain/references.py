@@ -11,12 +11,14 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any
 
 from batchwork.domain.endings import unfit
 from batchwork.domain.errors import OperationTooLarge
-from batchwork.domain.operation import MAX_BODY, MAX_PATH, Ended, Operation, size_of
+from batchwork.domain.operation import MAX_BODY, MAX_ID, MAX_PATH, Ended, Operation, size_of
 from batchwork.domain.paths import path_fault
+from batchwork.domain.places import Walk
 
 _TOKEN = re.compile(r"\{\{([^{}]+)\}\}")
 #: Where an id may end: before the status, or before the body and what is wanted of it.
@@ -60,21 +62,27 @@ def reference_of(inner: str, ids: Collection[str]) -> Reference | None:
 
     Ids may hold dots: the longest known one that fits is meant, or else the shortest that could be one.
     """
-    ends = [found.start() for found in _END.finditer(inner)]
-    if not ends:
+    end = _end_of_id(inner, ids)
+    if end is None:
         return None
-    end = next((end for end in reversed(ends) if inner[:end] in ids), ends[0])
     wanted = inner[end + 1 :]
     return Reference(inner[:end], None if wanted == "status" else tuple(wanted.split(".")[1:]))
 
 
-def links_in(path: str, body: Any, ids: Collection[str]) -> Iterator[Link]:
-    """Yield every reference of an operation, those to unknown ids included."""
-    for place, text in _texts(path, body):
-        for token in _TOKEN.finditer(text):
-            found = reference_of(token[1], ids)
-            if found is not None:
-                yield Link(place, found.id)
+def ids_in(path: str, body: Any, ids: Collection[str]) -> frozenset[str]:
+    """Return what an operation refers to, unknown ids included."""
+    return frozenset(name for _, text in _texts(path, body) for name in _ids_of(text, ids))
+
+
+def links_in(path: str, body: Any, ids: Collection[str], only: Collection[str] | None = None) -> Iterator[Link]:
+    """Yield every reference of an operation, those to unknown ids included. only: ids that are asked for, None for all.
+
+    For who takes one after another: all places at once may be very much larger than the body.
+    """
+    for walk, text in _texts(path, body):
+        for name in _ids_of(text, ids):
+            if only is None or name in only:
+                yield Link(walk.place, name)
 
 
 def shown_path(path: str, ids: Collection[str]) -> str:
@@ -128,15 +136,10 @@ class _Filling:
     def body(self, body: Any) -> Any:
         """Return a copy with references replaced; what is put in is not read again. Raises UnfitError."""
         whole = {"body": json.loads(json.dumps(body))}
-        waiting: list[tuple[Any, str]] = [(whole, "")]
-        while waiting:
-            inner, above = waiting.pop()
-            for name, below in list(_entries(inner)):
-                place = _below(above, name)
-                if isinstance(below, str):
-                    inner[name] = self._text(below, place) if "{{" in below else below
-                elif isinstance(below, dict | list):
-                    waiting.append((below, place))
+        walk = Walk(whole)
+        for inner, name, below in walk:
+            if isinstance(below, str) and "{{" in below:
+                inner[name] = self._text(below, walk.place)
         if _size_of(whole["body"], "body") > MAX_BODY:
             raise _too_large()
         return whole["body"]
@@ -204,25 +207,20 @@ def _scalar(value: Any, place: str) -> str:
     raise UnfitError(place, "What a reference stands for within text must be a text, a number or a boolean")
 
 
-def _texts(path: str, body: Any) -> Iterator[tuple[str, str]]:
-    """Yield (place, text) of whatever may hold a reference, in the order of the document.
-
-    Walks with a list of its own: a body may be nested deeper than Python calls can be.
-    """
-    waiting: list[tuple[Any, str]] = [(body, "body"), (path, "path")]
-    while waiting:
-        inner, place = waiting.pop()
-        if isinstance(inner, str):
-            if "{{" in inner:
-                yield place, inner
-        elif isinstance(inner, dict | list):
-            waiting += [(below, _below(place, name)) for name, below in reversed(list(_entries(inner)))]
+def _texts(path: str, body: Any) -> Iterator[tuple[Walk, str]]:
+    """Yield whatever may hold a reference, in the order of the document, and the walk, which tells where it is."""
+    walk = Walk({"path": path, "body": body})
+    return ((walk, text) for _, _, text in walk if isinstance(text, str) and "{{" in text)
 
 
-def _entries(inner: Any) -> Iterator[tuple[Any, Any]]:
-    return iter(inner.items()) if isinstance(inner, dict) else enumerate(inner)
+def _ids_of(text: str, ids: Collection[str]) -> Iterator[str]:
+    for token in _TOKEN.finditer(text):
+        end = _end_of_id(token[1], ids)
+        if end is not None:
+            yield token[1][:end]
 
 
-def _below(place: str, name: str | int) -> str:
-    shown = name if isinstance(name, int) or (name.isprintable() and len(name) <= 64) else "…"
-    return f"{place}.{shown}".lstrip(".")
+def _end_of_id(inner: str, ids: Collection[str]) -> int | None:
+    """Return where the id of a reference ends, None when it is none."""
+    ends = list(takewhile(lambda end: end <= MAX_ID, (found.start() for found in _END.finditer(inner))))
+    return next((end for end in reversed(ends) if inner[:end] in ids), ends[0]) if ends else None

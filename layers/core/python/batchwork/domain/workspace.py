@@ -13,9 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from batchwork.domain.plan import Plan, terms_of
-from batchwork.domain.target import Target
+
+if TYPE_CHECKING:
+    from batchwork.domain.target import Target
 
 _KEY = re.compile(r"bw_(?P<workspace>[a-z0-9]{1,32})_(?P<key>[a-z0-9]{1,32})\.(?P<secret>[A-Za-z0-9_-]{1,128})")
 

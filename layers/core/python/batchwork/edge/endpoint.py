@@ -145,7 +145,9 @@ def serve(
         return act, False
     if gate.once is None:
         raise TypeError("a route acts, and nothing lets it act once")
-    asked = keys.asked(request, request.time_left)
+    # Where no scope is asked for, what is done depends on those that the key has: no other key gets its answer.
+    standing = caller.key.scopes if route.scope is None else ()
+    asked = keys.asked(request, request.time_left, standing)
     answered, replayed = gate.once(caller, asked, lambda errand: _done(act(errand)), ticket)
     headers = answered.headers | ({"Idempotency-Replayed": "true"} if replayed else {})
     return Response(answered.status, headers=headers, raw=answered.text), replayed

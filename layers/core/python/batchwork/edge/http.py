@@ -15,6 +15,8 @@ from batchwork.domain.errors import MalformedBody, NotFound, UnsupportedMediaTyp
 
 #: API Gateway gives up on a function (AWS limit).
 GATEWAY_PATIENCE = timedelta(seconds=29)
+#: Seconds that the start of a function may take (AWS limit of INIT).
+LONGEST_START = 10.0
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
 _BOUNDARY = re.compile(r"boundary=\"?([^\";]{8,})", re.IGNORECASE)
@@ -27,9 +29,9 @@ class Request:
 
     resource: API Gateway's template of the path, such as ``/api/v1/batches/{batch_id}``; path: what was asked for,
     without stage and base path; parameters: what the template's braces matched; query: the last value of each parameter;
-    headers: names in lower case; base_url: the public URL that documented paths are appended to;
-    request_id: the client's X-Request-Id when it is sane, API Gateway's otherwise; time_left: how long the function that
-    serves it can live, when it began to (monotonic seconds).
+    pairs: every parameter as it was sent, in no order; headers: names in lower case; base_url: the public URL that
+    documented paths are appended to; request_id: the client's X-Request-Id when it is sane, API Gateway's otherwise; time_left: how long the function that
+    serves it can live; began: when API Gateway took it (monotonic seconds).
     """
 
     method: str
@@ -37,6 +39,7 @@ class Request:
     path: str
     parameters: dict[str, str] = field(default_factory=dict)
     query: dict[str, str] = field(default_factory=dict)
+    pairs: tuple[tuple[str, str], ...] = ()
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     base_url: str = ""
@@ -60,11 +63,13 @@ class Request:
             path=_from_literal(str(event["path"]), str(event["resource"]))[1],
             parameters=dict(event.get("pathParameters") or {}),
             query=query or dict(event.get("queryStringParameters") or {}),
+            pairs=tuple((name, value) for name, values in many.items() for value in values),
             headers=headers,
             body=_body(event),
             base_url=public_url.rstrip("/") or _base_url(event, headers),
             request_id=wished if _REQUEST_ID.fullmatch(wished) else str(context.get("requestId", "")),
             time_left=time_left,
+            began=time.monotonic() - _waited(context),
         )
 
     @property
@@ -124,6 +129,16 @@ def json_body(request: Request) -> bytes:
     if not request.body.strip():
         raise MalformedBody(detail="it is empty")
     return request.body
+
+
+def _waited(context: Mapping[str, Any]) -> float:
+    """Return the seconds since API Gateway took a request: a cold start is part of the time that it waits.
+
+    What is more than a start can take is an event of another day, or a clock that is wrong.
+    """
+    received = context.get("requestTimeEpoch")
+    waited = time.time() - received / 1000 if isinstance(received, int) else 0.0
+    return waited if 0 < waited < LONGEST_START else 0.0
 
 
 def _body(event: Mapping[str, Any]) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -27,18 +27,22 @@ class KeyRule:
     message: str
     same: Callable[[bytes], bytes] = bytes
 
-    def asked(self, request: Request, time_left: timedelta) -> Asked:
-        """Return what a request asks for. Raises InvalidRequest for an Idempotency-Key that is none."""
+    def asked(self, request: Request, time_left: timedelta, standing: Iterable[str] = ()) -> Asked:
+        """Return what a request asks for. Raises InvalidRequest for an Idempotency-Key that is none.
+
+        standing: scopes without which it would be another request.
+        """
         presented = request.headers.get(HEADER.lower())
         key = None if presented is None else self.read(presented)
         if presented is not None and key is None:
             raise InvalidRequest([Problem(HEADER, self.message, INVALID_KEY, structural=False)])
         # Each part for itself: joined by & and =, a value that holds both would read like two parameters.
         query = (part.encode("utf-8", "surrogatepass") for pair in sorted(request.query.items()) for part in pair)
+        scopes = (scope.encode() for scope in sorted(standing))
         return Asked(
             name=f"{request.method} {request.path}",
             # Nobody compares what has no key, and to digest 5 MB takes milliseconds.
-            body="" if key is None else digest(*query, self.same(request.content)),
+            body="" if key is None else digest(*query, *scopes, self.same(request.content)),
             key=key,
             time_left=time_left,
         )

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from batchwork.domain.errors import MalformedBody, Problem
+from batchwork.domain.places import Walk
 
 #: The place of a problem of the whole body.
 BODY = "body"
@@ -31,26 +32,21 @@ def parsed_json(raw: bytes, complaint: str = "") -> Any:
 def unstorable(value: Any) -> Iterator[Problem]:
     """Yield where text holds a NUL character or half of a surrogate pair: neither can be stored and sent on.
 
-    Walks with a list of its own: a body may be nested deeper than Python calls can be.
+    A name is told at the place of its object, before what the object holds.
     """
-    waiting: list[tuple[Any, str]] = [(value, "")]
-    while waiting:
-        inner, place = waiting.pop()
-        if isinstance(inner, str):
-            if "\0" in inner:
-                yield Problem(place or BODY, "NUL characters are not allowed", "string_nul")
-            if _SURROGATE.search(inner):
-                yield Problem(place or BODY, "Lone surrogates are not allowed", "string_unicode")
-        elif isinstance(inner, dict):
-            entries = [(_printable(name), name, below) for name, below in inner.items()]
-            waiting += reversed([(below, f"{place}.{shown}".lstrip(".")) for shown, _, below in entries])
-            waiting += ((name, place) for _, name, _ in entries)
-        elif isinstance(inner, list):
-            waiting += reversed([(below, f"{place}.{index}".lstrip(".")) for index, below in enumerate(inner)])
+    walk = Walk({"": value})
+    for _, _, below in walk:
+        texts = reversed(below) if isinstance(below, dict) else (below,) if isinstance(below, str) else ()
+        for text in texts:
+            for kind, message in _faults(text):
+                yield Problem(walk.place or BODY, message, kind)
 
 
-def _printable(name: str) -> str:
-    return name if name.isprintable() and len(name) <= 64 else "…"
+def _faults(text: str) -> Iterator[tuple[str, str]]:
+    if "\0" in text:
+        yield "string_nul", "NUL characters are not allowed"
+    if _SURROGATE.search(text):
+        yield "string_unicode", "Lone surrogates are not allowed"
 
 
 def _no_number(name: str) -> NoReturn:

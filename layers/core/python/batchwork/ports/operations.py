@@ -27,14 +27,17 @@ class Slice(Generic[R]):
 
 class Shelf(Protocol[R]):
     """The resources of one kind. Every write names the events that it is: they are stored with it, in the same write, and
-    told to the workspace's webhook endpoints by the table's stream.
+    told to the workspace's webhook endpoints by the table's stream. What nobody waits for any more is not written:
+    raises domain.patience.NobodyWaitsError.
     """
 
     def get(self, workspace_id: str, resource_id: str) -> R | None:
         """Return a resource, strongly consistent."""
 
     def get_many(self, workspace_id: str, resource_ids: Iterable[str]) -> dict[str, R]:
-        """Return the resources there are, strongly consistent, by id."""
+        """Return the resources there are, by id: with all that was written before the request or the worker's turn began,
+        and all that was written since by what it is made of; what others wrote since may be seen five seconds late.
+        """
 
     def add(self, resource: R, *events: str) -> bool:
         """Store a new resource; False when there is one of its id: closes try against try."""
@@ -124,6 +127,13 @@ class Connections(Protocol):
         """Use a state up. holder: who may do so again: each try of one piece of work. False when there is none, it ran
         out, or somebody else used it: closes two callbacks with one state.
         """
+
+
+class PostQueue(Protocol):
+    """The queue that posts are published from when they are due."""
+
+    def send(self, workspace_id: str, post_id: str) -> None:
+        """Queue a post, fairly between workspaces. A message says only which post to look at: it may come twice."""
 
 
 class PublishingHours(Protocol):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 
-from batchwork.domain.errors import AnswerTooLarge, BatchworkError, IdempotencyKeyReused, RequestInFlight
+from batchwork.domain.errors import BatchworkError, IdempotencyKeyReused, RequestInFlight
 from batchwork.domain.idempotency import REPLAYED, Answered, Claim, Prior, Ticket, digest
 from batchwork.domain.item import Json
 from batchwork.domain.workspace import Caller
@@ -109,7 +109,7 @@ class Once:
             # A refusal says that nothing was done. After any other error, such as an answer of the table that was lost,
             # after an earlier try that died, or when only its answer was too large, the work may be done: a new ticket
             # would do it again.
-            refused = isinstance(exc, BatchworkError) and not isinstance(exc, AnswerTooLarge)
+            refused = isinstance(exc, BatchworkError) and not exc.unsure
             unsure = claim.ticket.again or not refused
             self._quietly(lambda: self.claims.free(claim, unsure=unsure))
             raise

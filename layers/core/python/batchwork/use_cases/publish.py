@@ -17,6 +17,7 @@ from batchwork.domain.account import Account, AccountStatus
 from batchwork.domain.errors import InvalidRequest, MalformedId, NetworkRefused, NotFound, NotPermitted, Problem
 from batchwork.domain.item import Json
 from batchwork.domain.media import Media, MediaStatus
+from batchwork.domain.patience import check_waited_for
 from batchwork.domain.platforms import content_on
 from batchwork.domain.post import (
     MAX_ROUNDS,
@@ -29,7 +30,9 @@ from batchwork.domain.post import (
     status_of,
 )
 from batchwork.domain.resource import to_millis
+from batchwork.domain.workspace import WorkspaceStatus
 from batchwork.ports import Clock
+from batchwork.ports.identity import IdentityStore
 from batchwork.ports.operations import Shelf, SocialNetworks
 from batchwork.use_cases.drafts import unfit
 from batchwork.use_cases.media import MediaFiles
@@ -119,8 +122,8 @@ class Publish:
         ended = self._round(post, begun)
         return ended, _part(ended, part_id)
 
-    def due(self, workspace_id: str, post_id: str) -> None:
-        """Publish a post whose time has come, or finish a round that somebody left."""
+    def due(self, workspace_id: str, post_id: str, refusal: Json | None = None) -> None:
+        """Publish a post whose time has come, or finish a round that somebody left. refusal: why it fails instead."""
         post = self.posts.get(workspace_id, post_id)
         now = self.clock.now()
         if post is None:
@@ -133,7 +136,7 @@ class Publish:
             return
         # Who was faster has it; or somebody changed it, and it is due when that says.
         if self.posts.replace(next_one):
-            self._finish(next_one)
+            self._finish(next_one, refusal)
 
     def _round(self, post: Post, begun: Callable[[Post], Post | None]) -> Post:
         """Begin a round, or take over one that an earlier try left, and finish it. Races closed: two who publish.
@@ -151,11 +154,14 @@ class Publish:
         current = revised(self.posts, post, step, "Post")
         return self._finish(current) if current.status is PostStatus.PUBLISHING else current
 
-    def _finish(self, post: Post) -> Post:
-        """Publish what is left of a round, and write what came of it; return the post as it is by now."""
+    def _finish(self, post: Post, refusal: Json | None = None) -> Post:
+        """Publish what is left of a round, and write what came of it; return the post as it is by now.
+
+        refusal: why all that is left fails.
+        """
         accounts = self.accounts.get_many(post.workspace_id, [part.account_id for part in post.parts])
         files = {name: self.media.settled(file) for name, file in self._files(post).items()}
-        parts = tuple(self._published(post, part, accounts.get(part.account_id), files) for part in post.parts)
+        parts = tuple(self._published(post, part, accounts.get(part.account_id), files, refusal) for part in post.parts)
         status = status_of(parts)
         at = to_millis(self.clock.now())
         first = at if post.published_at is None and status is not PostStatus.FAILED else post.published_at
@@ -165,14 +171,17 @@ class Publish:
         # Somebody took it over, and tells what came of it.
         return self.posts.get(post.workspace_id, post.id) or ended
 
-    def _published(self, post: Post, part: PostPart, account: Account | None, files: Mapping[str, Media]) -> PostPart:
+    def _published(
+        self, post: Post, part: PostPart, account: Account | None, files: Mapping[str, Media], refusal: Json | None
+    ) -> PostPart:
         """Return a part with what came of it; one that is not of the round as it is."""
         if part.status is not PartStatus.PENDING or not part.rounds:
             return part
         now = self.clock.now()
-        refusal = _refusal(post, part, account, files, now)
+        refusal = refusal or _refusal(post, part, account, files, now)
         if refusal is None and account is not None:
             worded = replace(post, content=content_on(part.platform, post.content, post.overrides))
+            check_waited_for()
             try:
                 told = self.networks.publish(worded, account, f"{post.id}.{part.id}.{part.rounds}")
             except NetworkRefused as exc:
@@ -221,19 +230,22 @@ class Publish:
         return replace(post, revision=post.revision + 1, updated_at=now, publishing_since=since)
 
 
+#: Why a post of a workspace that may do nothing is not published.
+SUSPENDED: Json = {"code": "WORKSPACE_SUSPENDED", "message": "The workspace was suspended when the post was due."}
+
+
 @dataclass(frozen=True, slots=True)
 class PublishDue:
-    """What the sweeper does for posts: those whose time has come, and rounds that somebody left."""
+    """Publish a post, if it still is due: in the name of its workspace, as long as that may act."""
 
     publish: Publish
-
-    def due(self, now: datetime, limit: int) -> list[tuple[str, str]]:
-        """Return (workspace id, post id) of what is due, most overdue first."""
-        return self.publish.posts.due(now, limit)
+    identities: IdentityStore
 
     def __call__(self, workspace_id: str, post_id: str) -> None:
-        """Publish a post, if it still is due."""
-        self.publish.due(workspace_id, post_id)
+        """Publish it, or let it fail when its workspace is suspended or gone."""
+        workspace = self.identities.workspace(workspace_id)
+        active = workspace is not None and workspace.status is WorkspaceStatus.ACTIVE
+        self.publish.due(workspace_id, post_id, None if active else SUSPENDED)
 
 
 def _begun(post: Post, which: Callable[[PostPart], bool]) -> Post:

@@ -13,6 +13,7 @@ from batchwork.domain.graph import Course, Graph
 from batchwork.domain.idempotency import Ticket
 from batchwork.domain.ids import part_of
 from batchwork.domain.operation import FAMILY, Ended, Mode, Operation
+from batchwork.domain.patience import while_waited_for
 from batchwork.domain.workspace import Caller
 from batchwork.use_cases.meter import Meter, charge_of
 
@@ -30,7 +31,7 @@ class Crew:
     """Threads that work a course, each going on with the next operation that may be started.
 
     perform: does one operation, None to leave it to somebody else. Nobody waits for a thread that hangs: it is a daemon's,
-    and what it brings after the end is not looked at. In order there is only ever one thread, which hands nothing over.
+    what it brings after the end is not looked at, and shelves take no more of it (domain.patience). In order there is only ever one thread, which hands nothing over.
     Others are added as long as those there are wait for answers: threads that compute only stand in each other's way, as
     Python runs one of them at a time.
     """
@@ -100,7 +101,8 @@ class Crew:
 
     def _performed(self, index: int) -> tuple[Ended | None, BaseException | None]:
         try:
-            return self.perform(index), None
+            with while_waited_for(lambda: not self._closed):
+                return self.perform(index), None
         except BaseException as exc:  # noqa: BLE001 -- raised by who waits; a thread would only print it
             return None, exc
 

@@ -56,10 +56,12 @@ class Sweep:
     def __call__(self, until: datetime | None = None) -> dict[str, int]:
         """Do one run, beginning nothing after `until`, and return how many of each kind it looked at."""
         now = self.clock.now()
-        steps = {"deliveries": [partial(self._resend, *names) for names in self.deliveries.due(now, DELIVERIES_A_RUN)]}
+        steps = {
+            "deliveries": [partial(self._resend, *names) for names in self.deliveries.due(now, DELIVERIES_A_RUN)],
+            "batches": [partial(self._heal, ref) for ref in self.batches.due(now, BATCHES_A_RUN)],
+        }
         for kind, work in self.others.items():
             steps[kind] = [partial(work, *names) for names in work.due(now, OTHERS_A_RUN)]
-        steps["batches"] = [partial(self._heal, ref) for ref in self.batches.due(now, BATCHES_A_RUN)]
         return {kind: self._each(due, until) for kind, due in steps.items()}
 
     def _each(self, steps: Sequence[Callable[[], None]], until: datetime | None) -> int:

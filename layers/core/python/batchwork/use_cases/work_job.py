@@ -17,6 +17,7 @@ from batchwork.domain.item import Result
 from batchwork.domain.job import Order, ended_of, operation_of, result_of
 from batchwork.domain.lease import ChunkState, Job, Lease, UnitState
 from batchwork.domain.operation import Ended, Operation
+from batchwork.domain.patience import while_waited_for
 from batchwork.ports import BatchStore, Clock, WorkQueue
 from batchwork.use_cases.run_operations import Crew
 from batchwork.use_cases.settle import Count, SettleStopped
@@ -157,7 +158,8 @@ class _Turn:
         if not self.job.batches.lease(self.batch, job.unit, lease, now):
             return None
         ticket = part_of(Ticket(self.batch.id, self.batch.created_at), index, again=job.attempt > 1)
-        ended = self.job.call(self.batch, operation, ticket, self.job.patience)
+        with while_waited_for(lambda: self.job.clock.now() < lease.until):
+            ended = self.job.call(self.batch, operation, ticket, self.job.patience)
         result = result_of(index, ended, self.job.clock.now(), job.attempt)
         return self._kept(result, ended, self.job.batches.settle(self.batch, job.unit, lease.token, [result], []))
 

@@ -7,7 +7,7 @@ filter can match it ("0"), since filters cannot compare two attributes. Results 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -23,9 +23,14 @@ KIND = "batch"
 OPEN = (BatchStatus.IN_PROGRESS, BatchStatus.CANCELLING)
 
 
-def expires_at(batch: Batch, retention: timedelta) -> int:
+#: How long batches are kept: all alike, or by family.
+Retention = timedelta | Mapping[str, timedelta]
+
+
+def expires_at(batch: Batch, retention: Retention) -> int:
     """Return when a batch's rows may go (epoch seconds): retention counts from its deadline."""
-    return int((batch.deadline_at + retention).timestamp())
+    kept = retention if isinstance(retention, timedelta) else retention[batch.family]
+    return int((batch.deadline_at + kept).timestamp())
 
 
 def list_pk(workspace_id: str, family: str) -> str:

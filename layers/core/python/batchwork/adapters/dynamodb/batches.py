@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -14,6 +14,7 @@ from batchwork.adapters.dynamodb import keys
 from batchwork.adapters.dynamodb.attributes import millis, row, unrow, wire
 from batchwork.adapters.dynamodb.batch_rows import (
     OPEN,
+    Retention,
     batch_of,
     chunk_of,
     expires_at,
@@ -58,7 +59,7 @@ class DynamoBatches:
     """ports.BatchStore on the one table; retention counts from a batch's deadline."""
 
     def __init__(
-        self, table: str, packer: Packer, retention: timedelta, dynamodb: DynamoDBClient | None = None
+        self, table: str, packer: Packer, retention: Retention, dynamodb: DynamoDBClient | None = None
     ) -> None:
         self._table = table
         self._packer = packer

@@ -12,11 +12,12 @@ from batchwork.adapters.dynamodb.attributes import row, time_of, unrow, wire
 from batchwork.adapters.dynamodb.calls import condition_failed, get_all, query_all
 from batchwork.adapters.dynamodb.keys import Key
 from batchwork.domain.errors import Conflict
-from batchwork.domain.target import Target
 from batchwork.domain.workspace import ApiKey, Workspace, WorkspaceStatus
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+
+    from batchwork.domain.target import Target
 
 
 class DynamoIdentities:
@@ -124,11 +125,14 @@ def workspace_of(values: dict[str, Any]) -> Workspace:
         created_at=time_of(values["created_at"]),
         changes=values.get("changes", {}),
         number=values.get("number", 0),
-        targets={
-            prefix: Target(target["url"], target.get("secret_ref"))
-            for prefix, target in values.get("targets", {}).items()
-        },
+        targets={prefix: _target_of(target) for prefix, target in values.get("targets", {}).items()},
     )
+
+
+def _target_of(values: dict[str, Any]) -> Target:
+    from batchwork.domain.target import Target  # few workspaces have one, and every function reads workspaces
+
+    return Target(values["url"], values.get("secret_ref"))
 
 
 def _target_values(target: Target) -> dict[str, str]:

@@ -20,6 +20,7 @@ from batchwork.adapters.dynamodb.attributes import row, time_of, unrow, wire
 from batchwork.adapters.dynamodb.calls import condition_failed, get_all, row_before
 from batchwork.adapters.packing import pack, unpack
 from batchwork.domain.item import Json
+from batchwork.domain.patience import check_waited_for
 from batchwork.domain.resource import Resource
 from batchwork.ports.operations import Slice
 
@@ -104,6 +105,7 @@ class DynamoShelf(Generic[R]):
                 "ConditionExpression": "revision = :revision",
                 "ExpressionAttributeValues": {":revision": wire(revision)},
             }
+        check_waited_for()
         try:
             self._dynamodb.delete_item(TableName=self._table, Key=self._key(workspace_id, resource_id), **condition)
         except ClientError as exc:
@@ -179,6 +181,7 @@ class DynamoShelf(Generic[R]):
         """
         token = uuid4().hex[:16]
         given: Any = {"ExpressionAttributeValues": values} if values else {}
+        check_waited_for()
         try:
             self._dynamodb.put_item(
                 TableName=self._table,

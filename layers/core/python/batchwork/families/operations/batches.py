@@ -67,7 +67,7 @@ class Batches:
             whole, later = operation, None
             if operation.index in graph.linked:
                 links = links_in(operation.path, operation.body, graph.indexes)
-                later = [link.place.removeprefix("body.") for link in links if link.place != "path"]
+                later = (link.place.removeprefix("body.") for link in links if link.place != "path")
                 whole = replace(operation, path=shown_path(operation.path, graph.indexes))
             return replace(self.dispatch.rehearse(whole, caller, around, left, later), body=None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -70,7 +70,7 @@ class Dispatch:
         caller: Caller,
         around: Around,
         time_left: timedelta,
-        later: Collection[str] | None = None,
+        later: Iterable[str] | None = None,
     ) -> Ended:
         """Return what the operation would be refused with, or 200 with no body; nothing is changed (seed 000, dry run).
 
@@ -102,19 +102,22 @@ class Dispatch:
         return ended(self.envelope.error(exc, request))
 
 
-def _apart_from(exc: Exception, later: Collection[str]) -> Exception | None:
+def _apart_from(exc: Exception, later: Iterable[str]) -> Exception | None:
     """Return what of an error has nothing to do with values that come later, None when nothing has."""
     if isinstance(exc, NotFound | MalformedId):
         return None
     if not isinstance(exc, InvalidRequest):
         return exc
-    problems = [problem for problem in exc.problems if not any(_touch(problem.place, each) for each in later)]
+    problems = list(exc.problems)
+    for place in later:  # one after another: all of them may be very much larger than the body
+        problems = [problem for problem in problems if not _touch(problem.place, place)]
     return InvalidRequest(problems) if problems else None
 
 
 def _touch(one: str, other: str) -> bool:
     """Whether two places are the same, or one lies below the other."""
-    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
+    above, below = sorted((one, other), key=len)
+    return below.startswith(above) and below[len(above) : len(above) + 1] in {"", "."}
 
 
 def ended(response: Response) -> Ended:

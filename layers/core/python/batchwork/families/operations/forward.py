@@ -99,7 +99,7 @@ def _url(prefix: str, target: Target, request: Request) -> str:
     if path_fault(request.path) is not None:
         raise RouteNotFound(method=request.method, path=request.path[:200])
     rest = request.path.removeprefix(prefix)
-    query = urlencode(request.query, quote_via=quote, encoding="utf-8", errors="replace")
+    query = urlencode(request.pairs or request.query, quote_via=quote, encoding="utf-8", errors="replace")
     url = f"{target.url}{rest}{'?' if query else ''}{query}"
     if len(url) > MAX_URL:
         told = f"With its query, it is longer than the {MAX_URL} characters that can be sent on"

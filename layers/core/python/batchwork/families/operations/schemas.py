@@ -13,9 +13,10 @@ from typing import Any
 
 from batchwork.domain.errors import InvalidRequest, MalformedBody, OperationTooLarge, Problem
 from batchwork.domain.graph import Graph, problems_of
+from batchwork.domain.item import Json
 from batchwork.domain.operation import MAX_BODY, MAX_ID, MAX_OPERATIONS, MAX_PATH, METHODS, Mode, Operation, size_of
 from batchwork.domain.paths import path_fault
-from batchwork.domain.references import Link, links_in, shown_path
+from batchwork.domain.references import ids_in, shown_path
 from batchwork.edge.http import Request, json_body
 from batchwork.edge.json_text import parsed_json, unstorable
 
@@ -24,6 +25,7 @@ MAX_TOLD = 100
 #: Without any of these bytes, no text of a body can hold what cannot be stored: an escape; the beginning of half of a
 #: pair (and of much Korean); UTF-16 or UTF-32.
 _SUSPECT = (b"\\u", b"\xed", b"\0")
+_FIELDS = frozenset({"id", "method", "path", "body", "headers", "dependsOn"})
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 _VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
 _DROPPED = frozenset(
@@ -50,11 +52,13 @@ def asked(request: Request, *, transaction: bool = False) -> Graph:
     problems = list(islice(reading.problems(suspect=any(mark in raw for mark in _SUSPECT)), MAX_TOLD))
     if problems:
         raise InvalidRequest(problems)
-    return Graph.of(reading.operations, reading.mode)
+    return Graph.of(reading.operations, reading.mode, reading.links)
 
 
 class _Reading:
-    """What is read of a body. ids: the first place of each; operations: those without problems of their own."""
+    """What is read of a body. ids: the first place of each; operations: those without problems of their own;
+    links: what they refer to, by their indexes.
+    """
 
     def __init__(self, body: dict[str, Any], *, transaction: bool) -> None:
         self._body = body
@@ -62,7 +66,7 @@ class _Reading:
         self._flags: dict[str, bool] = {}
         self.ids: dict[str, int] = {}
         self.operations: list[Operation] = []
-        self.links: dict[int, list[Link]] = {}
+        self.links: dict[int, frozenset[str]] = {}
 
     @property
     def mode(self) -> Mode:
@@ -88,7 +92,7 @@ class _Reading:
         for index in deep:
             yield Problem(f"operations.{index}.body", "It is nested too deeply", "depth", structural=False)
         if suspect:
-            yield from unstorable({"operations": listed})
+            yield from unstorable({"operations": [_kept(each) for each in listed]})
         yield from self._ids(listed)
         for index, each in enumerate(listed):
             if isinstance(each, dict):
@@ -132,7 +136,7 @@ class _Reading:
         yield from problems
         if problems or not isinstance(each.get("id"), str):
             return
-        self.links[index] = list(links_in(each["path"], each.get("body"), self.ids))
+        self.links[index] = ids_in(each["path"], each.get("body"), self.ids)
         self.operations.append(
             Operation(
                 index=index,
@@ -153,6 +157,11 @@ class _Reading:
         # What references stand for is judged when they are filled in, with its length.
         elif (fault := path_fault(shown_path(path, self.ids), length=False)) is not None:
             yield Problem(f"{place}.path", fault, "path", structural=False)
+
+
+def _kept(each: Any) -> Json | None:
+    """Return what is read of an operation; the rest of it is looked at by nobody."""
+    return {name: below for name, below in each.items() if name in _FIELDS} if isinstance(each, dict) else None
 
 
 def _measured(listed: list[Any]) -> list[int]:

@@ -13,8 +13,8 @@ from batchwork.edge.http import Request
 from batchwork.edge.json_text import parsed_json
 from batchwork.edge.shapes import ShapeT
 
-#: Exponents that may lead out of what a number can hold, which pydantic reads as infinite.
-_HUGE = re.compile(rb"[0-9.][eE]\+?[0-9]{3}")
+#: Numbers that may lead out of what one can hold, which pydantic reads as infinite: the largest has 309 digits.
+_HUGE = re.compile(rb"[0-9.][eE]\+?[0-9]{2}|[0-9]{200}")
 
 
 def to_camel(name: str) -> str:
