@@ -60,7 +60,7 @@ jobs = Jobs(
         deadline=settings.hours("BATCH_DEADLINE_HOURS", 24),
         unqueued=unexpected,
     ),
-    read=ReadBatches(stored, clock, FAMILY),
+    read=ReadBatches(stored, clock, FAMILY, "Job"),
 )
 
 handler = endpoint(

@@ -15,7 +15,8 @@ from fakes.batches import FakeBatches
 from fakes.deliveries import FakeDeliveries
 from fakes.usage import FakeUsage
 
-from batchwork.adapters import aws
+from batchwork.adapters import aws, packing
+from batchwork.adapters.dynamodb import keys
 from batchwork.adapters.dynamodb.batches import DynamoBatches
 from batchwork.adapters.dynamodb.deliveries import DynamoDeliveries
 from batchwork.adapters.dynamodb.usage import DynamoUsage
@@ -29,6 +30,7 @@ from batchwork.domain.lease import Lease
 from batchwork.ports import BatchStore
 from batchwork.ports.identity import UsageStore
 from batchwork.ports.webhooks import DeliveryStore
+from batchwork.use_cases.settle import Count
 
 MINUTE = timedelta(minutes=1)
 
@@ -401,3 +403,62 @@ def test_a_failure_may_have_an_output_and_may_have_been_skipped(
     for result in results:
         assert store.settle_free(batch, batch.cut.unit(result.index), [result], AT)
     assert store.chunk(batch, 0).results() == {result.index: result for result in results}
+
+
+class Fetched:
+    """Blobs in memory that note what was fetched."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+        self.fetched: list[str] = []
+
+    def put(self, key: str, content: bytes, content_type: str = "") -> None:
+        self.kept[key] = content
+
+    def get(self, key: str) -> bytes:
+        self.fetched.append(key)
+        return self.kept[key]
+
+
+def test_results_are_fetched_only_where_they_are_looked_at(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Break: unit_of, read every row at once.
+    monkeypatch.setattr(packing, "INLINE_LIMIT", 100)
+    blobs = Fetched()
+    store = DynamoBatches(table, Packer(lambda: blobs), timedelta(days=30))
+    batch = a_batch(cut=Cut(3, 3, 1))
+    assert store.create(batch, items_of(batch), AT + MINUTE, charge_for(batch))
+    noise = [random.Random(n).randbytes(1_000).hex() for n in range(3)]
+    results = [a_result(n, output={"n": noise[n]}) for n in range(3)]
+    for n in range(2):
+        assert store.settle_free(batch, batch.cut.unit(n), [results[n]], AT)
+    last = batch.cut.unit(2)
+    assert store.lease(batch, last, a_lease(), AT)
+    assert store.settle(batch, last, "one", [results[2]], [])
+    blobs.fetched.clear()
+    counted = Count(store)(store.count(batch, [Tally(0, 1, 0), Tally(1, 1, 0)]), store.chunk(batch, 0).settled_units())
+    assert (counted.succeeded, counted.remaining) == (3, 0)
+    units = [key for key in blobs.fetched if "/units/" in key]
+    assert [key.split("/")[-2] for key in units] == ["2"], "the others are counted, and nothing is deferred"
+    state = store.chunk(batch, 0)
+    assert state.results() == dict(enumerate(results))
+    first = state.units[0].results
+    assert (first, list(first), len(first), first[0]) == ((results[0],), [results[0]], 1, results[0])
+    assert first != (results[1],)
+    for key in list(blobs.kept):
+        if "/units/0/" in key:
+            del blobs.kept[key]
+    with pytest.raises(KeyError):
+        store.chunk(batch, 0).results()
+
+
+def test_a_unit_stored_by_a_version_that_told_nothing_of_deferrals_is_read_whole(table: str, bucket: str) -> None:
+    store = DynamoBatches(table, Packer.in_bucket(bucket), timedelta(days=30))
+    batch = a_batch()
+    assert store.create(batch, items_of(batch), AT + MINUTE, charge_for(batch))
+    deferral = Deferral(index=3, attempts=1, not_before=AT + MINUTE, error=CRASHED)
+    assert store.lease(batch, batch.cut.unit(0), a_lease(), AT)
+    assert store.settle(batch, batch.cut.unit(0), "one", [a_result()], [deferral])
+    key = keys.key(keys.chunk(batch.workspace_id, batch.id, 0), keys.unit(0))
+    aws.client("dynamodb").update_item(TableName=table, Key=key, UpdateExpression="REMOVE undeferred")
+    state = store.chunk(batch, 0)
+    assert (state.deferrals(), state.results()) == ({3: deferral}, {0: a_result()})

@@ -71,13 +71,18 @@ def test_another_workspace_has_no_such_bytes(blobs: MediaBlobs) -> None:
 
 def test_an_upload_is_told_its_type_and_length(blobs: MediaBlobs) -> None:
     _, headers = blobs.upload_url(a_file(), WINDOW)
-    assert headers == {"Content-Type": "image/png", "Content-Length": "10"}
+    assert headers == {"Content-Type": "image/png", "Content-Length": "10", "If-None-Match": "*"}
 
 
 def test_type_and_length_of_an_upload_are_signed_and_nothing_of_its_content(bucket: str) -> None:
     url, _ = S3Media(bucket).upload_url(a_file(), WINDOW)
     query = parse_qs(urlsplit(url).query)
-    assert set(query["X-Amz-SignedHeaders"][0].split(";")) == {"content-length", "content-type", "host"}
+    assert set(query["X-Amz-SignedHeaders"][0].split(";")) == {
+        "content-length",
+        "content-type",
+        "host",
+        "if-none-match",
+    }
     assert query["X-Amz-Expires"] == ["900"]
     assert not [name for name in query if "checksum" in name.lower()]
     assert urlsplit(url).path.endswith("/media/acme/media_c1")

@@ -12,8 +12,8 @@ class FakeMediaBlobs:
         self.kept: dict[tuple[str, str], bytes] = {}
 
     def upload_url(self, media: Media, expires: timedelta) -> tuple[str, dict[str, str]]:
-        headers = {"Content-Type": media.content_type, "Content-Length": str(media.size_bytes)}
-        return f"https://blobs.invalid/{media.workspace_id}/{media.id}?put={int(expires.total_seconds())}", headers
+        url = f"https://blobs.invalid/{media.workspace_id}/{media.id}?put={int(expires.total_seconds())}"
+        return url, media.upload_headers
 
     def upload(self, workspace_id: str, media_id: str, content: bytes) -> None:
         self.kept[workspace_id, media_id] = content

@@ -24,11 +24,6 @@ from batchwork.use_cases.meter import Meter
 from batchwork.use_cases.run_operations import RunOperations
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 class Freezing:
     """A port whose first call of a method waits, on either side of it, until it is thawed."""
 
@@ -130,4 +125,7 @@ def test_an_operation_of_a_job_writes_nothing_after_its_lease() -> None:
     ref = desk.submit([{"id": "a", "method": "PATCH", "path": f"/v1/posts/{stored}", "body": {"text": "of the job"}}])
     desk.before = lambda _operation: desk.clock.pass_(PATIENCE + timedelta(minutes=1))
     desk.work(ref)
+    desk.complete(ref)
     assert [note.text for note in desk.shelf.stored.values()] == ["old"]
+    (result,) = desk.job(ref)["results"]
+    assert (result["status"], result["error"]["code"]) == (504, "TIMEOUT")

@@ -254,6 +254,39 @@ def test_workers_side_by_side_do_everything_once_and_to_the_end(parallel: bool) 
         assert set(asked.values()) == {1}
 
 
+def test_a_message_that_comes_while_a_worker_is_busy_adds_none_to_the_cap() -> None:
+    # Break: WorkJob.__call__, go on though somebody holds a part of the chunk.
+    desk = Desk(concurrency=4)
+    ref = desk.submit([make(str(n)) for n in range(12)], parallel=True)
+    desk.queue.take()
+    full, go_on, lock = threading.Event(), threading.Event(), threading.Lock()
+    running, most = [0], [0]
+
+    def count(_operation: Operation) -> None:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+            if running[0] == 4:
+                full.set()
+        go_on.wait(10)
+        with lock:
+            running[0] -= 1
+
+    desk.before = count
+    with ThreadPoolExecutor(1) as pool:
+        one = pool.submit(desk.work, ref)
+        assert full.wait(10)
+        go_on_soon = threading.Timer(0.3, go_on.set)  # for a second worker that waits for its own operations
+        go_on_soon.start()
+        left = desk.work(ref)
+        assert not go_on.is_set()
+        go_on.set()
+        one.result(10)
+    assert (left.settled, left.skipped, left.left) == (0, 0, 0)
+    assert most == [4]
+    assert desk.header(ref).succeeded == 12
+
+
 def test_workers_side_by_side_keep_the_order_of_a_sequence() -> None:
     # Break: Course.ready, let operations start before all those before them have ended.
     desk = Desk(concurrency=4)
@@ -285,6 +318,7 @@ def test_what_a_dead_worker_had_begun_is_not_skipped_for_a_failure() -> None:
         if operation.id == "a":
             while 1 not in desk.batches.units[ref] or not desk.batches.units[ref][1].settled:
                 time.sleep(0.005)
+            time.sleep(0.05)  # the thread that did b has noted its end
             raise Died
 
     desk.before = die_when_b_has_failed
@@ -315,6 +349,7 @@ def test_what_somebody_else_has_begun_is_not_skipped_for_a_failure() -> None:
         begun.wait(10)
         while 1 not in desk.batches.units[ref] or not desk.batches.units[ref][1].settled:
             time.sleep(0.005)
+        time.sleep(0.05)  # the thread that did b has noted its end
         desk.work(ref)
         failed.set()
         one.result(10)

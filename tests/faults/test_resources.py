@@ -4,17 +4,23 @@ of a network, and the same call is sent again under its Idempotency-Key; or the 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from engine import Died, Fuse
+from factories import AT
 from resource_world import PNG, Called, World
 
+from batchwork.domain.account import Destination
+from batchwork.domain.idempotency import Ticket
+from batchwork.domain.ids import part_of
 from batchwork.domain.media import MediaStatus
 from batchwork.domain.post import PostStatus
+from batchwork.families.operations.events import event_of
 
 MINUTE = timedelta(minutes=1)
 #: Of one post and everything else that a test may ask about.
@@ -294,3 +300,82 @@ def test_bytes_whose_judge_died_at_any_point_are_judged_when_the_event_comes_aga
         assert stored is not None
         assert stored.status is MediaStatus.READY
         assert world.events() == ["media.uploaded"]
+
+
+# ── the same work again, whose later operations took away what its earlier ones made or changed ──
+
+
+TICKET = Ticket("00000000-0000-4000-8000-000000000099", AT)
+Batch = Callable[[Callable[..., Called]], list[int]]
+
+
+def twice(world: World, batch: Batch) -> tuple[list[int], list[int]]:
+    """Do a batch twice under one ticket, as who finds that its first try died at the very end."""
+
+    def tried(again: bool) -> list[int]:
+        index = itertools.count()
+
+        def call(method: str, path: str, body: Any = None) -> Called:
+            ticket = part_of(replace(TICKET, again=again), next(index))
+            return world(method, path, body, ticket=ticket)
+
+        return batch(call)
+
+    return tried(False), tried(True)
+
+
+def test_a_clone_is_found_though_its_original_was_removed_after_it(world: World) -> None:
+    # Break: PostCalls.clone, read the original first.
+    post = world.a_post()["id"]
+
+    def batch(call: Callable[..., Called]) -> list[int]:
+        return [call("POST", f"posts/{post}/clone").status, call("DELETE", f"posts/{post}").status]
+
+    first, again = twice(world, batch)
+    assert first == again == [201, 204]
+    assert len(world("GET", "posts").ids) == 1
+
+
+def test_a_post_is_found_though_its_account_was_disconnected_after_it(world: World) -> None:
+    # Break: PostCalls.create, check the accounts first.
+    account = world.an_account()
+
+    def batch(call: Callable[..., Called]) -> list[int]:
+        made = call("POST", "posts", {"content": "x", "accountIds": [account]})
+        return [made.status, call("DELETE", f"accounts/{account}").status]
+
+    first, again = twice(world, batch)
+    assert first == again == [201, 204]
+    assert len(world("GET", "posts").ids) == 1
+
+
+def test_a_page_stays_chosen_though_its_account_was_disconnected_after_it(world: World) -> None:
+    # Break: Accounts.selectable, ask for a connected account first.
+    pages = (Destination("page-1", "One"),)
+    account = world.an_account(platform="FACEBOOK", destinations=pages)
+
+    def batch(call: Callable[..., Called]) -> list[int]:
+        chosen = call("POST", f"accounts/{account}/select-page", {"pageId": "page-1"})
+        return [chosen.status, call("DELETE", f"accounts/{account}").status]
+
+    first, again = twice(world, batch)
+    assert first == again == [200, 204]
+    assert world("POST", f"accounts/{account}/select-page", {"pageId": "page-1"}).status == 409
+
+
+def test_what_is_made_published_and_removed_twice_is_published_and_told_once(world: World) -> None:
+    # Break: event_of, let ids follow from updated_at; or a publication's token from anything but post, part and round.
+    account = world.an_account()
+
+    def batch(call: Callable[..., Called]) -> list[int]:
+        made = call("POST", "posts", {"content": "x", "accountIds": [account]})
+        post = made.body["id"]
+        return [made.status, call("POST", f"posts/{post}/publish").status, call("DELETE", f"posts/{post}").status]
+
+    first, again = twice(world, batch)
+    assert first == again == [201, 200, 204]
+    assert world("GET", "posts").ids == []
+    told = [event_of("POST", post, name).id for post, names in world.posts.told for name in names]
+    assert len(told) == 4
+    assert len(set(told)) == 2
+    assert len(world.networks.published) == 1

@@ -72,10 +72,6 @@ def test_the_deployments_gateway_decides_on_the_time(api: OperationsApi) -> None
     assert sorted(limits) == ["allowedMethods", "allowedPaths", "maxOperations", "timeoutMs"]
 
 
-def test_who_calls_is_told(api: OperationsApi) -> None:
-    assert api.call("GET", "/v1/auth/me").body == {"workspaceId": "acme", "workspaceName": "Acme", "plan": "PRO"}
-
-
 def test_an_outer_key_replays_the_answer(api: OperationsApi) -> None:
     key = {"Idempotency-Key": "outer:1"}
     first = api.batch([create("a"), create("b")], headers=key)

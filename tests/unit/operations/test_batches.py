@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -11,12 +12,14 @@ from typing import Any
 import pytest
 from desk import Desk, make
 
-from batchwork.domain.operation import Operation
+from batchwork.domain.batch import BatchRef
+from batchwork.domain.operation import Ended, Operation, Sealed
 from batchwork.domain.target import Target
 from batchwork.domain.workspace import WorkspaceStatus
 from batchwork.edge.endpoint import ANSWER_LIMIT, serialized
 from batchwork.edge.http import Response
 from batchwork.families.operations.batches import patience_of
+from batchwork.families.operations.presenters import batch_answer
 
 COPY = "/v1/posts/{{a.body.id}}/copy"
 GONE = {"id": "gone", "method": "DELETE", "path": "/v1/posts/post_none"}
@@ -316,14 +319,15 @@ def test_an_answer_that_would_be_too_large_is_cut_at_its_largest_bodies() -> Non
     assert serialized(answer.text) <= ANSWER_LIMIT
     assert answer.body["summary"] == {"total": 100, "succeeded": 100, "failed": 0, "skipped": 0}
     assert set(answer.statuses) == {201}
-    cut = [result for result in answer.results if "error" in result]
+    assert not any("error" in result for result in answer.results), "who reads an error takes it for a failure"
+    cut = [result for result in answer.results if "truncated" in result["body"]]
     assert 0 < len(cut) < 90
     assert not {result["id"] for result in cut} & {str(n) for n in range(0, 100, 10)}
     for result in cut:
-        assert list(result["body"]) == ["id"]
-        assert result["error"]["code"] == "RESULT_TOO_LARGE"
-        assert "status 201" in result["error"]["message"]
-        assert f"GET /v1/posts/{result['body']['id']} " in result["error"]["message"]
+        assert list(result["body"]) == ["id", "truncated", "message"]
+        assert result["body"]["truncated"] is True
+        assert "status 201" in result["body"]["message"]
+        assert f"GET /v1/posts/{result['body']['id']} " in result["body"]["message"]
     assert serialized(answer.text) > ANSWER_LIMIT - 200_000, "no more is cut than has to be"
 
 
@@ -339,6 +343,54 @@ def test_a_failure_that_is_cut_keeps_its_code_and_what_has_no_id_is_null() -> No
         assert result["error"]["details"] == {"code": "TAKEN"}
         assert f"GET /v1/posts/{result['id']} " in result["error"]["message"]
     assert answer.body["summary"]["failed"] == 8
+
+
+LARGE: dict[str, Any] = {"id": "up_1", "list": [{"n": n, "text": "é \N{GRINNING FACE}"} for n in range(5_000)]}
+
+
+def test_large_answers_pass_through_and_are_referred_to_as_small_ones_are() -> None:
+    desk = Desk()
+    key = desk.a_key(targets={"/v1/media": Target("https://api.example.com")})
+    raw = json.dumps(LARGE, indent=1)
+    operations = [
+        make("large", path="/v1/media"),
+        make("small", "{{large.body.list.4999.text}} {{large.body.id}} {{large.status}}"),
+        make("none", "{{large.body.list.5000}}"),
+    ]
+    desk.upstream = Response(202, raw=raw)
+    for path in ("/v1/batch", "/v1/batch/async"):
+        answer = desk.batch(operations, path, key=key)
+        if path == "/v1/batch":
+            results = answer.results
+        else:
+            ref = BatchRef("acme", answer.body["data"]["jobId"])
+            desk.settle_everything(ref)
+            results = desk.job(ref)["results"]
+        large, small, none = results
+        assert large == {"id": "large", "status": 202, "body": LARGE}
+        assert small["body"]["text"] == "é \N{GRINNING FACE} up_1 202"
+        assert none["status"] == 400
+
+
+def test_a_large_answer_that_is_cut_keeps_its_id() -> None:
+    desk = Desk()
+    key = desk.a_key(targets={"/v1/media": Target("https://api.example.com")})
+    desk.upstream = Response(200, raw=json.dumps({"id": 17, "text": "x" * 1_000_000}))
+    results = desk.batch([make(str(n), path="/v1/media/x") for n in range(7)], key=key).results
+    cut = [result["body"] for result in results if "truncated" in result["body"]]
+    assert [(body["id"], "GET /v1/media/17 " in body["message"]) for body in cut] == [(17, True)] * 2
+    assert all("error" not in result for result in results)
+
+
+def test_an_answer_is_written_without_all_that_has_no_room_in_it() -> None:
+    # Break: results_text, keep every text that was measured.
+    operations = [Operation(index=n, id=str(n), method="POST", path="/v1/media") for n in range(60)]
+    ended = [Ended(status=200, body=Sealed.of({"id": "up_1", "text": "x" * 1_000_000}))] * 60
+    tracemalloc.start()
+    assert len(batch_answer(operations, ended).text) > 5_000_000
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 35_000_000
 
 
 @pytest.mark.parametrize(

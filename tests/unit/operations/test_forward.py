@@ -22,6 +22,7 @@ from batchwork.domain.errors import (
     UpstreamTimedOut,
 )
 from batchwork.domain.idempotency import Ticket
+from batchwork.domain.patience import NobodyWaitsError, while_waited_for
 from batchwork.domain.target import Target
 from batchwork.domain.workspace import ApiKey, Caller, Workspace
 from batchwork.edge.endpoint import Intent
@@ -291,6 +292,13 @@ def raising(exc: Exception) -> Receiver:
 
 
 class TestNoAnswer:
+    def test_a_call_that_nobody_waits_for_any_more_is_not_sent(self) -> None:
+        # Break: Forwarder._send, do not ask whether somebody waits: a thread that Lambda froze goes on hours later.
+        upstream = Upstream()
+        with while_waited_for(lambda: False), pytest.raises(NobodyWaitsError):
+            upstream.answers(a_call())
+        assert upstream.egress.sent == []
+
     @pytest.mark.parametrize(
         ("answer", "reason"),
         [
@@ -300,6 +308,7 @@ class TestNoAnswer:
             (Answer(101), "HTTP 101"),
             (Answer(999), "HTTP 999"),
             (raising(ConnectionRefusedError(f"connection refused {SECRET}")), "could not be reached"),
+            (raising(ConnectionError("connection closed without an answer")), "may have taken effect"),
             (raising(OSError("name not resolved")), "could not be reached"),
         ],
     )

@@ -219,7 +219,12 @@ def test_a_course_taken_up_again_comes_to_the_same_as_one_that_was_not_interrupt
     known = {index: whole.ended[index] for index in order[: data.draw(st.integers(0, len(order)))]}
     again = Course(graph, known)
     run(again, outcomes)
-    assert again.ended == whole.ended
+    # Which of several dependencies that failed is named depends on which was noted first.
+    assert _shown(again) == _shown(whole)
+
+
+def _shown(course: Course) -> dict[int, tuple[int, bool]]:
+    return {index: (ended.status, ended.skipped) for index, ended in course.ended.items()}
 
 
 # ── what is refused ──

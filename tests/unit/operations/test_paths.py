@@ -21,11 +21,12 @@ GOOD = [
     "/v1/posts/caf%C3%A9",
     "/v1/posts/a.b",
     "/v1/posts/...",
-    "/v1/posts/{{name}}",
     "/v1/posts/x;y",
     f"/v1/posts/{'x' * 490}",
 ]
 BAD = [
+    "/v1/posts/{{name}}",
+    "/v1/posts/{{a.id}}",
     "",
     "/",
     "/v1",

@@ -122,7 +122,6 @@ def test_every_link_tells_its_place_and_its_id() -> None:
         ("/v1/posts/{{a.body.id}}/publish", "/v1/posts/post_7/publish"),
         ("/v1/posts/{{a.body.count}}", "/v1/posts/3"),
         ("/v1/posts/x{{a.status}}y", "/v1/posts/x201y"),
-        ("/v1/posts/{{name}}", "/v1/posts/{{name}}"),
     ],
 )
 def test_a_path_is_filled_in(path: str, value: str) -> None:

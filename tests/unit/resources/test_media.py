@@ -23,7 +23,11 @@ def test_an_announced_file_is_told_where_and_how_and_until_when_to_put_it(world:
     assert told["mediaId"].startswith("media_c")
     assert told["uploadUrl"].startswith("https://")
     assert "put=900" in told["uploadUrl"]
-    assert told["uploadHeaders"] == {"Content-Type": "image/png", "Content-Length": str(len(PNG))}
+    assert told["uploadHeaders"] == {
+        "Content-Type": "image/png",
+        "Content-Length": str(len(PNG)),
+        "If-None-Match": "*",
+    }
     assert told["expiresAt"] == "2026-01-15T10:45:01.000Z"
     shown = world("GET", f"media/{told['mediaId']}")
     assert shown.status == 200

@@ -6,7 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from fakes.shelf import FakeShelf
 from resource_world import World
+
+from batchwork.domain.post import Post
+from batchwork.edge.endpoint import ANSWER_LIMIT, serialized
+from batchwork.ports.operations import Slice
 
 
 def ids(world: World, **query: str) -> list[str]:
@@ -141,3 +146,37 @@ def test_the_edges_of_a_limit_are_within_it(world: World) -> None:
 def test_another_workspaces_posts_are_not_listed(world: World) -> None:
     world.a_post()
     assert world("GET", "posts", workspace_id="other").body["data"] == []
+
+
+def test_a_page_that_no_answer_has_room_for_ends_sooner_and_goes_on(world: World) -> None:
+    # Break: listed, show all entries: 400 for a list that the client did not make too large.
+    account = world.an_account()
+    metadata = {f"text{number}": '"' * 1_000 for number in range(30)}
+    posts = [world.a_post(accountIds=[account], metadata=metadata)["id"] for _ in range(100)][::-1]
+    seen: list[str] = []
+    pages, query = 0, {"limit": "100"}
+    while True:
+        page = world("GET", "posts", query=query)
+        assert serialized(page.raw) <= ANSWER_LIMIT
+        pages, seen = pages + 1, seen + page.ids
+        if page.body["pagination"]["next_cursor"] is None:
+            break
+        query = {"limit": "100", "cursor": page.body["pagination"]["next_cursor"]}
+    assert seen == posts
+    assert pages == 3
+
+
+def test_an_offset_costs_no_more_than_one_search(world: World) -> None:
+    # Break: PostCalls._page, search on until all are skipped.
+    class Short(FakeShelf[Post]):
+        searches = 0
+
+        def page(self, workspace_id: str, after: str | None, limit: int, wanted: Any, since: str = "") -> Slice[Post]:
+            self.searches += 1
+            return Slice([], "post_c1")  # as one that found nothing in all the rows it may read
+
+    world.posts = shelf = Short()
+    page = world("GET", "posts", query={"status": "FAILED", "offset": "3"}).body
+    assert page["data"] == []
+    assert page["pagination"]["next_cursor"] == "post_c1"
+    assert shelf.searches == 1

@@ -71,7 +71,9 @@ class S3Media:
         )
 
     def upload_url(self, media: Media, expires: timedelta) -> tuple[str, dict[str, str]]:
-        """Return (URL, headers) of a PUT: type and length are signed, so that the bucket takes no other."""
+        """Return (URL, headers) of a PUT: type and length are signed, so that the bucket takes no other; and that nothing
+        is there yet, so that what was judged is not replaced afterwards.
+        """
         url = self._s3.generate_presigned_url(
             "put_object",
             Params={
@@ -79,10 +81,11 @@ class S3Media:
                 "Key": media_key(media),
                 "ContentType": media.content_type,
                 "ContentLength": media.size_bytes,
+                "IfNoneMatch": "*",
             },
             ExpiresIn=int(expires.total_seconds()),
         )
-        return url, {"Content-Type": media.content_type, "Content-Length": str(media.size_bytes)}
+        return url, media.upload_headers
 
     def url(self, media: Media, expires: timedelta) -> str:
         """Return a URL that answers with the bytes, of the type that was announced: none that a browser would run."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from batchwork.domain.batch import Batch
 from batchwork.domain.endings import NEVER_STARTED, UNFINISHED
 from batchwork.domain.item import CRASHED, TIMED_OUT, Item, ItemError, Json, Result
-from batchwork.domain.operation import Ended, Mode, Operation
+from batchwork.domain.operation import Ended, Mode, Operation, Sealed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,11 @@ def operation_of(item: Item) -> Operation:
 
 def result_of(index: int, ended: Ended, finished_at: datetime, attempts: int) -> Result:
     """Return what is stored of what an operation ended with."""
-    output: Json = {"status": ended.status, "body": ended.body}
+    output: Json = {"status": ended.status}
+    if isinstance(ended.body, Sealed):
+        output |= {"sealed": ended.body.text.decode("utf-8", "surrogatepass"), "id": ended.body.id}
+    else:
+        output["body"] = ended.body
     error = None
     if not ended.succeeded:
         output["error"] = ended.error
@@ -79,11 +83,13 @@ def result_of(index: int, ended: Ended, finished_at: datetime, attempts: int) ->
 
 def ended_of(result: Result) -> Ended:
     """Return what an operation ended with; the engine settles what nobody may start any more without an output."""
-    if result.output is not None:
+    output = result.output
+    if output is not None:
+        sealed = output.get("sealed")
         return Ended(
-            status=result.output["status"],
-            body=result.output["body"],
-            error=result.output.get("error"),
+            status=output["status"],
+            body=Sealed(sealed.encode("utf-8", "surrogatepass"), output["id"]) if sealed else output["body"],
+            error=output.get("error"),
             skipped=result.skipped,
         )
     if result.error == TIMED_OUT:

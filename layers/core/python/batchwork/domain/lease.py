@@ -6,7 +6,7 @@ nobody (its worker died), until the next worker or the sweeper takes it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,13 +27,13 @@ class Lease:
 class UnitState:
     """A unit's row: leased, settled, or (a single unit) given back for a later attempt.
 
-    settled: the row's results are final. deferred: items that left the unit for an attempt of their own.
+    settled: the row's results are final; stores may read them each time that they are looked at. deferred: items that left the unit for an attempt of their own.
     """
 
     number: int
     lease: Lease | None = None
     settled: bool = False
-    results: tuple[Result, ...] = ()
+    results: Sequence[Result] = ()
     deferred: tuple[Deferral, ...] = ()
 
 
@@ -115,6 +115,11 @@ class ChunkState:
         """Return when the first of the leases ends, None when there are none."""
         leases = (state.lease.until for state in self.units.values() if state.lease is not None and not state.settled)
         return min(leases, default=None)
+
+    def held(self, now: datetime) -> bool:
+        """Whether somebody is at work in the chunk."""
+        open_ones = (state.lease for state in self.units.values() if not state.settled)
+        return any(lease is not None and lease.until > now for lease in open_ones)
 
     def status_of(self, index: int, now: datetime) -> ItemStatus:
         """Return where an item without a result stands."""

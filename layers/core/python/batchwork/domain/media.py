@@ -42,6 +42,11 @@ class Media(Resource):
     height: int | None = None
 
     @property
+    def upload_headers(self) -> dict[str, str]:
+        """Return the headers of the upload: exactly what was announced, once."""
+        return {"Content-Type": self.content_type, "Content-Length": str(self.size_bytes), "If-None-Match": "*"}
+
+    @property
     def kind(self) -> str:
         """Return what it is: image, video, document or captions."""
         return kind_of(self.content_type)

@@ -17,6 +17,10 @@ MAX_ID = 64
 MAX_PATH = 500
 #: Bytes of an operation's body as compact JSON in UTF-8.
 MAX_BODY = 100 * 1024
+#: Characters of an answer's body up to which what is read of it is held; a hundred of them fill an answer.
+MAX_OPEN = 50_000
+#: Characters of an id that stays when a body is left out.
+MAX_KEPT_ID = 200
 TIMEOUT = timedelta(seconds=60)
 #: Levels of nesting that a body must leave free.
 _SPARE = 100
@@ -80,9 +84,35 @@ class Mode:
     continue_on_error: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A large body as compact JSON in UTF-8: what is read of it can have twenty times its size. id: as of `id_of`."""
+
+    text: bytes
+    id: str | int | None = None
+
+    @classmethod
+    def of(cls, body: Any) -> Sealed:
+        """Seal a body. Raises RecursionError as `size_of`."""
+        return cls(_WRITER.encode(body).encode("utf-8", "surrogatepass"), id_of(body))
+
+    def opened(self) -> Any:
+        """Return the body."""
+        return json.loads(self.text.decode("utf-8", "surrogatepass"))
+
+
+def id_of(body: Any) -> str | int | None:
+    """Return the id that a body tells, None when it has none, or none to be repeated."""
+    if isinstance(body, Sealed):
+        return body.id
+    known = body.get("id") if isinstance(body, dict) else None
+    return known if isinstance(known, int) or (isinstance(known, str) and len(known) <= MAX_KEPT_ID) else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """What an operation ended with. status: HTTP status; body: any JSON; error: `{code, message, details?}` of a failure.
+    """What an operation ended with. status: HTTP status; body: any JSON, sealed when it is large;
+    error: `{code, message, details?}` of a failure.
 
     skipped: it was not attempted, because another one failed.
     """

@@ -6,7 +6,7 @@ import re
 
 from batchwork.domain.operation import MAX_PATH, ROOTS, root_of
 
-_FOREIGN = re.compile(r"[^\x21-\x7e]|[\\?#]")
+_FOREIGN = re.compile(r"[^\x21-\x7e]|[\\?#{}]")
 _PERCENT = re.compile(r"%([0-9A-Fa-f]{2})?")
 #: What some servers take for no part of a segment.
 _PARAMETERS = re.compile(r"(;|%3[Bb]).*")
@@ -22,7 +22,10 @@ def path_fault(path: str, *, length: bool = True) -> str | None:
     if length and len(path) > MAX_PATH:
         return f"Must have at most {MAX_PATH} characters"
     if _FOREIGN.search(path):
-        return "Must be printable ASCII without spaces, backslashes, ? and #"
+        return (
+            "Must be printable ASCII without spaces, backslashes, ? and #, and without braces other than those of a"
+            " reference, such as {{create.body.id}} or {{create.status}}"
+        )
     if not all(_plain(triplet[1]) for triplet in _PERCENT.finditer(path)):
         return "Must not hold escaped slashes, backslashes, dots, percent signs or control characters"
     if root_of(path) is None:

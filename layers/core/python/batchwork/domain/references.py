@@ -16,7 +16,7 @@ from typing import Any
 
 from batchwork.domain.endings import unfit
 from batchwork.domain.errors import OperationTooLarge
-from batchwork.domain.operation import MAX_BODY, MAX_ID, MAX_PATH, Ended, Operation, size_of
+from batchwork.domain.operation import MAX_BODY, MAX_ID, MAX_PATH, Ended, Operation, Sealed, size_of
 from batchwork.domain.paths import path_fault
 from batchwork.domain.places import Walk
 
@@ -116,6 +116,7 @@ class _Filling:
 
     def __init__(self, ids: Collection[str], look: Look) -> None:
         self._ids, self._look = ids, look
+        self._opened: tuple[Sealed, Any] | None = None
         self._room = MAX_BODY
 
     def path(self, path: str) -> str:
@@ -171,7 +172,7 @@ class _Filling:
         ended = self._look(reference.id)
         if reference.keys is None:
             return ended.status
-        value = ended.body
+        value = self._open(ended.body)
         for key in reference.keys:
             if isinstance(value, dict) and key in value:
                 value = value[key]
@@ -180,6 +181,15 @@ class _Filling:
             else:
                 raise UnfitError(place, "What a reference asks for is not in the result that it names")
         return value
+
+    def _open(self, body: Any) -> Any:
+        """Return a body, the large one that was opened last without opening it again: no two are held at once."""
+        if not isinstance(body, Sealed):
+            return body
+        if self._opened is None or self._opened[0] is not body:
+            self._opened = None
+            self._opened = body, body.opened()
+        return self._opened[1]
 
     def _take(self, size: int) -> None:
         self._room -= size

@@ -35,7 +35,8 @@ from batchwork.use_cases.once import Errand, Once
 
 T = TypeVar("T")
 
-#: Bytes of a request's body: below the 6 MB (AWS limit) that invoke a function, event and escapes included.
+#: Bytes of a request's body. A function is invoked with at most 6 MB (AWS limit), the body as JSON text in it: one so full
+#: of quotes that their escapes carry it beyond is refused by the gateway.
 BODY_LIMIT = 5 * 1024 * 1024
 #: Bytes of an answer as the Lambda runtime serializes it, below the 6 MB (AWS limit) that a function may return.
 ANSWER_LIMIT = 5_500_000

@@ -160,11 +160,14 @@ class Accounts:
         if each.status is AccountStatus.DISCONNECTED:
             raise NotPermitted(reason="This account is disconnected; connect it again.")
 
-    def selectable(self, each: Account, page_id: str) -> None:
+    def selectable(self, each: Account, page_id: str, *, again: bool) -> None:
         """Return if an account can publish as a page of its own; an empty id is none of them, the account itself.
 
-        Raises NotPermitted, and InvalidRequest with the codes of spec operations 1.3.
+        again: an earlier try may have chosen it, whatever became of the account since. Raises NotPermitted, and
+        InvalidRequest with the codes of spec operations 1.3.
         """
+        if again and each.page_id == (page_id or None) and PLATFORMS[each.platform].pages:
+            return
         self.usable(each)
         wrong = None
         if not PLATFORMS[each.platform].pages:
@@ -176,11 +179,11 @@ class Accounts:
         if wrong is not None:
             raise InvalidRequest([Problem("pageId", *wrong, structural=False)])
 
-    def select_page(self, before: Account, page_id: str) -> Account:
+    def select_page(self, before: Account, page_id: str, *, again: bool) -> Account:
         """Publish as a page from now on. Raises what `selectable` raises, NotFound, Conflict."""
 
         def step(current: Account) -> tuple[Account, tuple[str, ...]] | None:
-            self.selectable(current, page_id)
+            self.selectable(current, page_id, again=again)
             chosen = page_id or None
             return None if current.page_id == chosen else (self._next(current, page_id=chosen), ())
 

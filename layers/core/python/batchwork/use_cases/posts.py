@@ -117,11 +117,20 @@ class Posts:
 
         return revised(self.posts, before, step, "Post")
 
-    def clone(self, original: Post, ticket: Ticket) -> Post:
-        """Make a draft that says the same, for the same accounts."""
+    def clone(self, workspace_id: str, original_id: str, ticket: Ticket, original: Post | None = None) -> Post:
+        """Make a draft that says the same, for the same accounts; an earlier try's is returned as it is by now.
+
+        original: as it was read; None looks for an earlier try's copy first. Raises MalformedId, NotFound.
+        """
+        copy_id = ordered_id(ID, ticket)
+        if original is None:
+            stored = self.posts.get(workspace_id, copy_id)
+            if stored is not None:
+                return stored
+            original = self.get(workspace_id, original_id)
         at = to_millis(ticket.at)
         copy = Post(
-            id=ordered_id(ID, ticket),
+            id=copy_id,
             workspace_id=original.workspace_id,
             created_at=at,
             updated_at=at,

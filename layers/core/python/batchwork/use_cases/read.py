@@ -25,17 +25,18 @@ class ItemView:
 
 @dataclass(frozen=True, slots=True)
 class ReadBatches:
-    """Look at batches of one family in one workspace; any other's are not found."""
+    """Look at batches of one family in one workspace; any other's are not found. what: a batch's name in its family."""
 
     batches: BatchStore
     clock: Clock
     family: str
+    what: str = "Batch"
 
     def get(self, ref: BatchRef) -> Batch:
         """Return a batch. Raises NotFound."""
         batch = self.batches.get(ref)
         if batch is None or batch.family != self.family:
-            raise NotFound(what="Batch")
+            raise NotFound(what=self.what)
         return batch
 
     def find(self, workspace_id: str, status: BatchStatus | None, offset: int, limit: int) -> Page[Batch]:

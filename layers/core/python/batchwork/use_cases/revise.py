@@ -11,8 +11,9 @@ from batchwork.ports.operations import Shelf
 
 R = TypeVar("R", bound=Resource)
 
-#: Tries before a client is told that others change the same resource.
-TRIES = 5
+#: Tries before a client is told that others change the same resource:
+#: as many as one batch can have at it at once, and some more.
+TRIES = 24
 #: What a change makes: the resource of the next revision, and the events that this is; None when nothing is to be done.
 Change = Callable[[R], tuple[R, tuple[str, ...]] | None]
 
@@ -28,7 +29,7 @@ def found(shelf: Shelf[R], workspace_id: str, resource_id: str, what: str) -> R:
 def revised(shelf: Shelf[R], resource: R, change: Change[R], what: str) -> R:
     """Change a resource that was read; when somebody was faster, read it again and ask the change again.
 
-    change: also checks, and raises what forbids it. Raises NotFound when it was removed, Conflict after five tries.
+    change: also checks, and raises what forbids it. Raises NotFound when it was removed, Conflict after many tries.
     """
     for _ in range(TRIES):
         changed = change(resource)

@@ -19,9 +19,9 @@ _AT_ONCE = 8
 
 def tally_of(unit: UnitState) -> Tally:
     """Return what a settled unit adds to the counts."""
-    succeeded = sum(result.succeeded for result in unit.results)
-    skipped = sum(result.skipped for result in unit.results)
-    return Tally(unit.number, succeeded, len(unit.results) - succeeded, skipped)
+    results = [(result.succeeded, result.skipped) for result in unit.results]  # once: stores read them each time
+    succeeded = sum(good for good, _ in results)
+    return Tally(unit.number, succeeded, len(results) - succeeded, sum(skipped for _, skipped in results))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,8 @@ class Count:
 
     def __call__(self, batch: Batch, units: Iterable[UnitState]) -> Batch:
         """Count the settled units that the header lacks; returns the header as far as it is known."""
-        tallies = [tally_of(u) for u in units if u.settled and u.results and u.number not in batch.counted]
+        tallies = [tally_of(unit) for unit in units if unit.settled and unit.number not in batch.counted]
+        tallies = [tally for tally in tallies if tally.succeeded or tally.failed]
         return self.add(batch, tallies) if tallies else batch
 
     def add(self, batch: Batch, tallies: Sequence[Tally]) -> Batch:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from batchwork.domain.errors import Conflict, NotFound, NotPermitted
+from batchwork.domain.errors import NotPermitted
 from batchwork.domain.event import Event
 from batchwork.domain.idempotency import Ticket
 from batchwork.domain.ids import ordered_id
@@ -26,11 +26,9 @@ from batchwork.ports import Clock
 from batchwork.ports.operations import Shelf, Slice
 from batchwork.ports.webhooks import DeliveryStore, EndpointHealth
 from batchwork.use_cases.addressees import Addressees
+from batchwork.use_cases.revise import found, revised
 from batchwork.use_cases.send import Send
 from batchwork.use_cases.tell import delivery_of
-
-#: How often a change is tried that others were faster than.
-TRIES = 3
 
 
 def random_secret() -> str:
@@ -85,16 +83,15 @@ class WebhookEndpoints:
 
         Raises NotFound, and Conflict when others were faster again and again.
         """
-        for _ in range(TRIES):
-            endpoint = self.get(workspace_id, endpoint_id)
+
+        def step(endpoint: WebhookEndpoint) -> tuple[WebhookEndpoint, tuple[str, ...]]:
             if changes.get("enabled") and not endpoint.enabled:
                 # First: a sender that is about to switch it off looks for failures after it read the endpoint.
                 self.health.clear(workspace_id, endpoint_id)
             now = to_millis(self.clock.now())
-            changed = replace(endpoint, **changes, revision=endpoint.revision + 1, updated_at=now)
-            if self.endpoints.replace(changed):
-                return changed
-        raise Conflict(what="Webhook")
+            return replace(endpoint, **changes, revision=endpoint.revision + 1, updated_at=now), ()
+
+        return revised(self.endpoints, self.get(workspace_id, endpoint_id), step, "Webhook")
 
     def remove(self, workspace_id: str, endpoint_id: str) -> None:
         """Remove an endpoint, if there still is one; what is on its way to it ends as failed."""
@@ -102,10 +99,7 @@ class WebhookEndpoints:
 
     def get(self, workspace_id: str, endpoint_id: str) -> WebhookEndpoint:
         """Return an endpoint. Raises NotFound."""
-        endpoint = self.endpoints.get(workspace_id, endpoint_id)
-        if endpoint is None:
-            raise NotFound(what="Webhook")
-        return endpoint
+        return found(self.endpoints, workspace_id, endpoint_id, "Webhook")
 
     def health_of(self, endpoint: WebhookEndpoint) -> Health:
         """Return how the attempts at an endpoint went."""
@@ -115,8 +109,8 @@ class WebhookEndpoints:
         self, workspace_id: str, after: str | None, limit: int
     ) -> tuple[Slice[WebhookEndpoint], dict[str, Health]]:
         """Return endpoints, newest first, and by id how the attempts at them went, where there were any."""
-        found = self.endpoints.page(workspace_id, after, limit, lambda _: True)
-        return found, self.health.of_workspace(workspace_id) if found.entries else {}
+        part = self.endpoints.page(workspace_id, after, limit, lambda _: True)
+        return part, self.health.of_workspace(workspace_id) if part.entries else {}
 
 
 @dataclass(frozen=True, slots=True)

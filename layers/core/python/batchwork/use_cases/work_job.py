@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from time import monotonic
 
 from batchwork.domain.batch import Batch, BatchRef, StopCause
-from batchwork.domain.endings import BROKEN
+from batchwork.domain.endings import BROKEN, UNFINISHED
 from batchwork.domain.graph import Course, Graph
 from batchwork.domain.idempotency import Ticket
 from batchwork.domain.ids import part_of
@@ -37,8 +37,9 @@ class WorkJob:
     """Lease, do, settle and count the operations of a job, in order or `concurrency` of them at once at the most.
 
     An operation is one item and one unit: what it answers is its result, and no other try follows from it. What is settled
-    is given to the graph again, so that a worker that takes a job up goes on where the one before it came to. What somebody
-    else holds is left to them, together with all that waits for it. What a dead worker held is tried again, alone, after
+    is given to the graph again, so that a worker that takes a job up goes on where the one before it came to. A worker that
+    finds another at work leaves at once, since the cap is the job's and not a worker's; should the other have died, the
+    sweeper's message comes when the lease is over. What a dead worker held is tried again, alone, after
     everything else that can be done, so that an operation that kills its worker does not take others along.
 
     patience: how long one operation may take. An error of the stores is raised after everything else was done.
@@ -69,6 +70,8 @@ class WorkJob:
             cause = batch.stop_at(now)
             if cause is not None:
                 SettleStopped(self.batches, self.clock).chunk(batch, cause, state)
+                break
+            if state.held(now):
                 break
             if batch.started_at is None:
                 self.batches.start(batch, now)
@@ -118,7 +121,8 @@ class _Turn:
         self._graph = Graph.of([operation_of(item) for item in self.state.items], mode)
         self._free = {job.unit.start: job for job in self.state.free(self.job.clock.now())}
         started = [unit.number for unit in self.state.units.values() if unit.lease is not None]
-        ended = {index: ended_of(result) for index, result in self.state.results().items()}
+        # One unit after another: their results are read as they are looked at, and large ones are held sealed.
+        ended = {result.index: ended_of(result) for unit in self.state.settled_units() for result in unit.results}
         self._course = Course(self._graph, ended, started)
 
     @property
@@ -158,8 +162,14 @@ class _Turn:
         if not self.job.batches.lease(self.batch, job.unit, lease, now):
             return None
         ticket = part_of(Ticket(self.batch.id, self.batch.created_at), index, again=job.attempt > 1)
-        with while_waited_for(lambda: self.job.clock.now() < lease.until):
+
+        def held() -> bool:
+            return self.job.clock.now() < lease.until
+
+        with while_waited_for(held):
             ended = self.job.call(self.batch, operation, ticket, self.job.patience)
+        if ended.status >= 500 and not held():  # among them what was refused for just that
+            ended = UNFINISHED
         result = result_of(index, ended, self.job.clock.now(), job.attempt)
         return self._kept(result, ended, self.job.batches.settle(self.batch, job.unit, lease.token, [result], []))
 
@@ -180,7 +190,9 @@ class _Turn:
     def _kept(self, result: Result, ended: Ended, written: bool) -> Ended | None:
         if not written:
             return None
-        self.settled.append(UnitState(number=result.index, settled=True, results=(result,)))
+        # To be counted, which needs no output.
+        counted = replace(result, output=None)
+        self.settled.append(UnitState(number=result.index, settled=True, results=(counted,)))
         return ended
 
     def _skip(self) -> None:

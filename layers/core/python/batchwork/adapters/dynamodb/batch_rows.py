@@ -7,9 +7,9 @@ filter can match it ("0"), since filters cannot compare two attributes. Results 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, overload
 
 from batchwork.adapters.dynamodb import keys
 from batchwork.adapters.dynamodb.attributes import millis, row, time_of, unrow
@@ -136,12 +136,48 @@ def unit_content(batch: Batch, unit: Unit, token: str, packed: list[Any], packer
     """Return the values and the SET clause of a unit's content; a spilled blob is the writer's own, by its token."""
     blob = f"batches/{batch.workspace_id}/{batch.id}/units/{unit.number}/{token}"
     ((name, value),) = packer.write(packed, blob).items()
-    return {f":{name}": value}, f"{name} = :{name}"
+    _, deferred = packed
+    return {f":{name}": value, ":undeferred": not deferred}, f"{name} = :{name}, undeferred = :undeferred"
 
 
-def unit_of(r: dict[str, Any], packed: list[Any] | None) -> UnitState:
-    """Return the state of a unit from its row's values and what they packed."""
-    results, deferred = unpacked_unit(packed) if packed else ((), ())
+class _Results(Sequence[Result]):
+    """The results of a unit, unpacked and, if they were spilled, fetched each time that they are looked at: most who read a
+    chunk need few of them, and all at once may be more than memory holds. Raises KeyError when their blob is gone.
+    """
+
+    def __init__(self, row: dict[str, Any], packer: Packer) -> None:
+        self._row, self._packer = row, packer
+
+    def _read(self) -> tuple[Result, ...]:
+        return unpacked_unit(self._packer.read(self._row))[0]
+
+    def __iter__(self) -> Iterator[Result]:
+        return iter(self._read())
+
+    @overload
+    def __getitem__(self, index: int) -> Result: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Result, ...]: ...
+    def __getitem__(self, index: int | slice) -> Result | tuple[Result, ...]:
+        return self._read()[index]
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and self._read() == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment] # as results, which hold JSON
+
+
+def unit_of(r: dict[str, Any], packer: Packer) -> UnitState:
+    """Return the state of a unit from its row's values. Rows that do not tell that nothing is deferred are read at once."""
+    results: Sequence[Result] = ()
+    deferred: tuple[Deferral, ...] = ()
+    if r.get("undeferred"):
+        results = _Results({name: r[name] for name in ("packed", "spilled") if name in r}, packer)
+    elif "packed" in r or "spilled" in r:
+        results, deferred = unpacked_unit(packer.read(r))
     lease = Lease(r["token"], time_of(r["until"]), r["attempt"]) if "token" in r else None
     return UnitState(number=r["unit"], lease=lease, settled=r.get("settled", False), results=results, deferred=deferred)
 
@@ -171,5 +207,5 @@ def chunk_of(batch: Batch, chunk: int, rows: Iterable[dict[str, Any]], packer: P
                 continue
             items = tuple(Item(index, body) for index, body in enumerate(bodies, start))
         else:
-            units[r["unit"]] = unit_of(r, packer.read(r) if "packed" in r or "spilled" in r else None)
+            units[r["unit"]] = unit_of(r, packer)
     return ChunkState(batch.cut, chunk, items, units)

@@ -152,13 +152,13 @@ class AccountCalls:
         """Choose the page that an account publishes as."""
         page_id = shaped(PageBody, request).page_id
 
-        def check(_again: bool) -> Account:
+        def check(again: bool) -> Account:
             account = self._account(request, caller)
-            self.accounts.selectable(account, page_id)
+            self.accounts.selectable(account, page_id, again=again)
             return account
 
-        def act(account: Account, _errand: Errand) -> Response:
-            self.accounts.select_page(account, page_id)
+        def act(account: Account, errand: Errand) -> Response:
+            self.accounts.select_page(account, page_id, again=errand.ticket.again)
             return Response(200, {"success": True})
 
         return Intent(check, act)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from threading import Lock
 from typing import Any
 
 from batchwork.domain.errors import (
@@ -17,7 +18,8 @@ from batchwork.domain.errors import (
     RouteNotFound,
 )
 from batchwork.domain.idempotency import Ticket
-from batchwork.domain.operation import Ended, Operation
+from batchwork.domain.item import Json
+from batchwork.domain.operation import MAX_OPEN, Ended, Operation, Sealed, size_of
 from batchwork.domain.workspace import Caller
 from batchwork.edge.endpoint import Envelope, Gate, Intent, serve
 from batchwork.edge.http import Request, Response
@@ -27,6 +29,10 @@ from batchwork.use_cases.authenticate import require
 
 #: What an answer's error is called when it has none of its own, as those of upstreams.
 _FAILED = "REQUEST_FAILED"
+#: Characters that are shown of each text of an error that is too large to be shown.
+MAX_SHOWN = 200
+#: What is read of a large answer can have twenty times its size.
+_ONE_AT_A_TIME = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +127,34 @@ def _touch(one: str, other: str) -> bool:
 
 
 def ended(response: Response) -> Ended:
-    """Return what an operation with this answer ended with."""
-    body = _body(response)
-    if 200 <= response.status < 300:
-        return Ended(status=response.status, body=body)
+    """Return what an operation with this answer ended with; a large body is sealed, and its error shortened."""
+    if response.raw is None or len(response.raw) <= MAX_OPEN:
+        return _ended(response.status, _body(response))
+    with _ONE_AT_A_TIME:
+        whole = _ended(response.status, _body(response))
+        return replace(whole, body=Sealed.of(whole.body), error=None if whole.error is None else _short(whole.error))
+
+
+def _ended(status: int, body: Any) -> Ended:
+    if 200 <= status < 300:
+        return Ended(status=status, body=body)
     error = body.get("error") if isinstance(body, dict) else None
-    if not isinstance(error, dict):
-        message = error if isinstance(error, str) else f"The call was answered with HTTP status {response.status}."
+    if not (isinstance(error, dict) and all(isinstance(error.get(each), str) for each in ("code", "message"))):
+        # Strictly typed clients read an error's code and message as texts; whatever else was told stays in the body.
+        message = error if isinstance(error, str) else f"The call was answered with HTTP status {status}."
         error = {"code": _FAILED, "message": message}
-    return Ended(status=response.status, body=body, error=error)
+    return Ended(status=status, body=body, error=error)
+
+
+def _short(error: Json) -> Json:
+    """Return an error that stands in a large body: whole when it is small, or else its code and how it begins."""
+    if size_of(error) <= MAX_OPEN:
+        return error
+    code, message = error["code"], error["message"]
+    return {
+        "code": code if len(code) <= MAX_SHOWN else _FAILED,
+        "message": message if len(message) <= MAX_SHOWN else f"{message[:MAX_SHOWN]}…",
+    }
 
 
 def _request(operation: Operation, around: Around, time_left: timedelta) -> Request:
@@ -160,7 +185,9 @@ def _body(response: Response) -> Any:
     if "json" not in response.headers.get("Content-Type", "application/json").lower():
         return response.raw
     try:
-        # What an upstream sends may be nested too deeply, or hold numbers that JSON has not.
-        return parsed_json(response.raw.encode("utf-8", "surrogatepass"))
-    except MalformedBody:
+        # What an upstream sends may be nested too deeply to be written and stored, or hold numbers that JSON has not.
+        body = parsed_json(response.raw.encode("utf-8", "surrogatepass"))
+        size_of(body)
+    except (MalformedBody, RecursionError):
         return response.raw
+    return body

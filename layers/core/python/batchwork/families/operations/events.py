@@ -43,13 +43,14 @@ _OUTCOMES = {"post.published", "post.failed"}
 
 
 def event_of(kind: str, resource: Resource, name: str) -> Event:
-    """Return the event that a write of a resource was. Its id follows from the kind, the resource, its revision and name.
+    """Return the event that a write of a resource was. Its id follows from the kind, the resource, its revision and name:
+    from nothing that another try would do differently, such as the time of the write.
 
     kind: as rows name it, such as ``POST``.
     """
     told = f"{resource.workspace_id}:{kind}:{resource.id}:{resource.revision}:{name}"
     return Event(
-        id=ordered_id(_ID, Ticket(told, resource.updated_at)),
+        id=ordered_id(_ID, Ticket(told, resource.created_at)),
         type=name,
         workspace_id=resource.workspace_id,
         subject=resource.id,

@@ -20,6 +20,7 @@ from batchwork.domain.errors import (
 )
 from batchwork.domain.operation import MAX_BODY
 from batchwork.domain.paths import path_fault
+from batchwork.domain.patience import check_waited_for
 from batchwork.domain.target import Target
 from batchwork.domain.workspace import Caller
 from batchwork.edge.endpoint import Act, Intent
@@ -82,6 +83,7 @@ class Forwarder:
             left = min(self.timeout, request.time_left - request.elapsed)
             if left <= timedelta():
                 raise UpstreamTimedOut
+            check_waited_for()
             answer = self.egress.send(request.method, url, body, headers, left, MAX_ANSWER)
         except ProviderFailed as exc:  # its text speaks of agents
             raise UpstreamFailed(reason="The credentials for the upstream could not be read.") from exc
@@ -90,8 +92,15 @@ class Forwarder:
         except TimeoutError as exc:
             raise UpstreamTimedOut from exc
         except OSError as exc:
-            raise UpstreamFailed(reason="The upstream could not be reached.") from exc
+            raise UpstreamFailed(reason=_unanswered(exc)) from exc
         return _response(answer)
+
+
+def _unanswered(exc: OSError) -> str:
+    """Return why there is no answer: whoever was connected may have done what it was asked for."""
+    if isinstance(exc, ConnectionError) and not isinstance(exc, ConnectionRefusedError):
+        return "The upstream gave no valid answer; the call may have taken effect."
+    return "The upstream could not be reached."
 
 
 def _url(prefix: str, target: Target, request: Request) -> str:
@@ -128,13 +137,18 @@ def _headers(request: Request, caller: Caller) -> dict[str, str]:
 def _response(answer: Answer) -> Response:
     """Return an upstream's answer as it is passed on: status, text, its type and Retry-After."""
     if answer.cut:
-        raise UpstreamFailed(reason=f"The upstream's answer is longer than {MAX_ANSWER} bytes, or ended too early.")
+        raise UpstreamFailed(
+            reason=f"The upstream answered HTTP {answer.status}, and its body is longer than {MAX_ANSWER} bytes"
+            " or ended too early."
+        )
     if not 200 <= answer.status <= 599:
         raise UpstreamFailed(reason=f"The upstream answered HTTP {answer.status}, which cannot be passed on.")
     try:
         text = answer.body.decode()
     except UnicodeDecodeError as exc:
-        raise UpstreamFailed(reason="The upstream's answer is no text in UTF-8.") from exc
+        raise UpstreamFailed(
+            reason=f"The upstream answered HTTP {answer.status}, and its body is no text in UTF-8."
+        ) from exc
     headers = {} if answer.retry_after is None else {"Retry-After": retry_after(answer.retry_after)}
     if text:
         headers["Content-Type"] = _content_type(answer.content_type, text)

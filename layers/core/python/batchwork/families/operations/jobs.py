@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from batchwork.domain.batch import Batch, BatchRef, BatchStatus
-from batchwork.domain.errors import NotFound, Problem
+from batchwork.domain.errors import NotFound, Problem, ScopeMissing
 from batchwork.domain.graph import Graph
 from batchwork.domain.idempotency import Ticket
 from batchwork.domain.ids import ordered_id
 from batchwork.domain.job import Order, ended_of, operation_of, stored
-from batchwork.domain.operation import FAMILY
+from batchwork.domain.operation import FAMILY, Ended, Operation, root_of, scope_of
 from batchwork.domain.resource import checked_id
 from batchwork.domain.workspace import Caller
 from batchwork.edge.endpoint import Act, Route, Routes
@@ -21,6 +20,7 @@ from batchwork.families.operations.lists import DEFAULT_LIMIT, MAX_LIMIT, Query
 from batchwork.families.operations.presenters import JobStatus, job_answer, job_object, status_of
 from batchwork.families.operations.schemas import asked
 from batchwork.families.operations.times import timestamp
+from batchwork.use_cases.authenticate import require
 from batchwork.use_cases.meter import charge_of
 from batchwork.use_cases.once import Errand
 from batchwork.use_cases.read import ReadBatches
@@ -33,7 +33,7 @@ MAX_LOOKED_AT = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
-    """The routes; any valid key may call them."""
+    """The routes; any valid key may call them, and reads the results of calls that it has the scopes for."""
 
     submit: Submit
     read: ReadBatches
@@ -71,7 +71,7 @@ class Jobs:
         return Response(200, {"data": [job_object(batch) for batch in found]})
 
     def one(self, request: Request, caller: Caller) -> Response:
-        """Show a job, with its results once it has ended."""
+        """Show a job, with its results once it has ended: those that the key might have had from calls of its own."""
         ref = BatchRef(caller.workspace.id, checked_id(request.parameters["job_id"], PREFIX))
         batch = self.read.get(ref)
         if not batch.ended:
@@ -82,7 +82,9 @@ class Jobs:
             return job_answer(batch, [], None)
         if len(results) < batch.total:  # rows expire one by one
             raise NotFound(what="Job")
-        return job_answer(batch, [operation_of(view.item) for view in views], [ended_of(each) for each in results])
+        operations = [operation_of(view.item) for view in views]
+        ended = [ended_of(each) for each in results]
+        return job_answer(batch, operations, [_shown(*each, caller) for each in zip(operations, ended, strict=True)])
 
     def _accepted(self, graph: Graph, request: Request, caller: Caller, ticket: Ticket) -> Batch:
         job_id = ordered_id(PREFIX, ticket)
@@ -101,13 +103,18 @@ class Jobs:
 
     def _found(self, workspace_id: str, wanted: JobStatus | None, limit: int) -> list[Batch]:
         if wanted in {JobStatus.QUEUED, JobStatus.PROCESSING}:
-            return [batch for batch, _ in zip(self._open(workspace_id, wanted), range(limit), strict=False)]
+            found = self.read.find(workspace_id, BatchStatus.IN_PROGRESS, 0, MAX_LOOKED_AT).entries
+            return [batch for batch in found if status_of(batch) is wanted][:limit]
         status = None if wanted is None else BatchStatus(wanted.lower())
         return self.read.find(workspace_id, status, 0, limit).entries
 
-    def _open(self, workspace_id: str, wanted: JobStatus | None) -> Iterator[Batch]:
-        for offset in range(0, MAX_LOOKED_AT, MAX_LIMIT):
-            page = self.read.find(workspace_id, BatchStatus.IN_PROGRESS, offset, MAX_LIMIT)
-            yield from (batch for batch in page.entries if status_of(batch) is wanted)
-            if offset + MAX_LIMIT >= page.total:
-                return
+
+def _shown(operation: Operation, ended: Ended, caller: Caller) -> Ended:
+    """Return what an operation ended with, as a caller may see it: its status, and the rest with the operation's scope."""
+    scope = scope_of(operation.method, root_of(operation.path) or "")
+    try:
+        require(caller, scope)
+    except ScopeMissing:
+        message = f"To read this operation's result, a key needs the scope {scope}."
+        return replace(ended, body=None, error={"code": "AUTHORIZATION_ERROR", "message": message})
+    return ended

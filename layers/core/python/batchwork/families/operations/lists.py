@@ -13,11 +13,14 @@ from datetime import datetime
 
 from batchwork.domain.errors import InvalidRequest, Problem
 from batchwork.domain.item import Json
+from batchwork.edge.endpoint import ANSWER_LIMIT, serialized
 from batchwork.edge.http import Response
 from batchwork.families.operations.times import moment
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
+#: Bytes of a page's entries as the Lambda runtime serializes them: what stands around them has room beyond.
+ROOM = ANSWER_LIMIT - 10_000
 _CURSOR = re.compile(r"[A-Za-z0-9_]{1,64}")
 _WHOLE = re.compile(r"[0-9]{1,9}", re.ASCII)
 
@@ -90,13 +93,17 @@ class Query:
 def listed(entries: Sequence[Json], following: str | None, limit: int) -> Response:
     """Return a page. following: the id after which the list goes on, None at its end.
 
-    Published clients disagree on the spelling, so each finds its own.
+    A page that an answer has no room for ends sooner, and goes on by its cursor. Published clients disagree on the
+    spelling, so each finds its own.
     """
+    shown = _fitting(entries)
+    if len(shown) < len(entries):
+        following = shown[-1]["id"]
     more = following is not None
     return Response(
         200,
         {
-            "data": list(entries),
+            "data": shown,
             "pagination": {
                 "has_more": more,
                 "hasMore": more,
@@ -106,3 +113,14 @@ def listed(entries: Sequence[Json], following: str | None, limit: int) -> Respon
             },
         },
     )
+
+
+def _fitting(entries: Sequence[Json]) -> list[Json]:
+    """Return the first entries that an answer has room for: one at least, as no resource is nearly so large."""
+    room, shown = ROOM, list[Json]()
+    for entry in entries:
+        room -= serialized(Response(200, entry).text) + 1
+        if room < 0 and shown:
+            break
+        shown.append(entry)
+    return shown

@@ -168,7 +168,11 @@ def changes(body: PostBody) -> tuple[Draft, frozenset[str]]:
         for name, place in (("content", "content"), ("account_ids", "accountIds"), ("platforms", "platforms"))
         if name in told and not getattr(body, name)
     ]
-    if not told & _FIELDS.keys():
+    if body.queue:
+        problems.append(
+            Problem("queue", "A post is queued when it is made; give scheduledFor", "queue", structural=False)
+        )
+    elif not told & _FIELDS.keys():
         problems.append(Problem(BODY, "Give at least one field to change", "missing"))
     draft = _draft(body, problems)
     taken = {name: None for field, name in (*_EXTRA.items(), ("overrides", "platformOverrides")) if field in told}
@@ -218,7 +222,8 @@ def _draft(body: PostBody, problems: list[Problem]) -> Draft:
     if body.scheduled_for is None and body.scheduled_at is not None:
         named["scheduled_for"] = "scheduledAt"
     at: datetime | Problem | None = None
-    if text := body.scheduled_for or body.scheduled_at:
+    text = body.scheduled_at if body.scheduled_for is None else body.scheduled_for
+    if text is not None:
         at = moment(text, named.get("scheduled_for", "scheduledFor"))
         if isinstance(at, Problem):
             problems.append(at)

@@ -2,7 +2,8 @@
 
 What the spec leaves open is chosen here: a clone answers 201; publish, retry and fix publish within the call, and answer
 with what came of it; filters `from` and `to` are by the time at which a post was made, both included; a bulk call answers
-200 whatever becomes of its posts; a validation that names no platform is for all of them.
+200 whatever becomes of its posts; a validation that names no platform is for all of them; a list whose search comes to
+its end before `offset` posts are skipped is an empty page with a cursor, after which nothing more is skipped.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from batchwork.domain.item import Json
 from batchwork.domain.platforms import PLATFORMS, broken_rules, warnings
 from batchwork.domain.post import PartStatus, Post, PostStatus
 from batchwork.domain.workspace import Caller
-from batchwork.edge.endpoint import Act, Intent
+from batchwork.edge.endpoint import BODY_LIMIT, Act, Intent
 from batchwork.edge.http import Request, Response
 from batchwork.families.operations.lists import Part, Query, listed
 from batchwork.families.operations.post_answers import bulk_errors, issue, post_object, retry_object
@@ -147,10 +148,13 @@ class PostCalls:
 
     def clone(self, request: Request, caller: Caller) -> Act:
         """Make a draft that says the same."""
-        return Intent(
-            lambda _again: self._post(request, caller),
-            lambda post, errand: self._answer(self.posts.clone(post, errand.ticket), status=201),
-        )
+        workspace_id, post_id = caller.workspace.id, request.parameters["id"]
+
+        def act(original: Post | None, errand: Errand) -> Response:
+            return self._answer(self.posts.clone(workspace_id, post_id, errand.ticket, original), status=201)
+
+        # An earlier try's copy is looked for first: the original may be gone by now.
+        return Intent(lambda again: None if again else self._post(request, caller), act)
 
     def retry(self, request: Request, caller: Caller) -> Act:
         """Publish what failed of a post."""
@@ -207,7 +211,7 @@ class PostCalls:
 
     def bulk(self, request: Request, caller: Caller) -> Act:
         """Make up to 50 posts, each for itself; what is wrong with one keeps back no other."""
-        body, workspace_id = shaped(BulkBody, request), caller.workspace.id
+        body, workspace_id = shaped(BulkBody, request, BODY_LIMIT), caller.workspace.id
         rehearsed = body.dry_run is True or body.dry_run_camel is True
 
         def made(value: Any, ticket: Ticket) -> Json:
@@ -232,14 +236,9 @@ class PostCalls:
         return Intent(lambda _again: None, act)
 
     def _page(self, workspace_id: str, part: Part, offset: int, wanted: Wanted) -> Slice[Post]:
-        """Return a page of the wanted posts, after those that are skipped."""
-        after = part.after
-        while offset:
-            skipped = self.posts.page(workspace_id, after, offset, wanted)
-            if skipped.next is None:
-                return Slice([], None)
-            offset, after = offset - len(skipped.entries), skipped.next
-        return self.posts.page(workspace_id, after, part.limit, wanted)
+        """Return a page of the wanted posts, after those that are skipped; one search finds both, or goes on by cursor."""
+        found = self.posts.page(workspace_id, part.after, offset + part.limit, wanted)
+        return Slice(found.entries[offset:], found.next)
 
     def _post(self, request: Request, caller: Caller) -> Post:
         return self.posts.get(caller.workspace.id, request.parameters["id"])

@@ -10,15 +10,13 @@ from typing import Any
 
 from batchwork.domain.batch import Batch, BatchStatus
 from batchwork.domain.item import Json
-from batchwork.domain.operation import Ended, Operation, root_of
+from batchwork.domain.operation import MAX_KEPT_ID, Ended, Operation, Sealed, id_of, root_of
 from batchwork.edge.endpoint import ANSWER_LIMIT, serialized
 from batchwork.edge.http import Response
 from batchwork.families.operations.times import maybe, timestamp
 
 #: Bytes of all results of an answer, as the Lambda runtime serializes them: what stands around them has room beyond.
 ROOM = ANSWER_LIMIT - 10_000
-#: Characters of an id that stays in a result whose body is cut.
-MAX_KEPT_ID = 200
 
 #: One for all results: json.dumps makes one at every call.
 _WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -83,47 +81,61 @@ def summary(total: int, succeeded: int, failed: int, skipped: int) -> Json:
 def results_text(operations: Sequence[Operation], ended: Sequence[Ended], room: int = ROOM) -> str:
     """Return the results as a JSON array, within a number of bytes: the largest bodies are cut until all fit.
 
-    Status and counts stay. What is cut keeps its id, and an error says how to read the rest.
+    Status and counts stay. What is cut keeps its id, and a message says how to read the rest. No more is written at once
+    than fits: what had no room when all was measured, and has some in the end, is written again.
     """
-    texts = [_written(operation, each) for operation, each in zip(operations, ended, strict=True)]
-    sizes = [serialized(text) + 1 for text in texts]
+    shown = list(ended)
+    texts: dict[int, str] = {}
+    sizes = []
+    for index, (operation, each) in enumerate(zip(operations, ended, strict=True)):
+        text = _entry(operation, each)
+        sizes.append(serialized(text) + 1)
+        if sum(sizes) <= room:
+            texts[index] = text
     over = sum(sizes) - room
-    for index in sorted(range(len(texts)), key=sizes.__getitem__, reverse=True):
+    for index in sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True):
         if over <= 0:
             break
-        texts[index] = _json(_entry(operations[index], _cut(operations[index], ended[index])))
+        shown[index] = _cut(operations[index], ended[index])
+        texts[index] = _entry(operations[index], shown[index])
         over -= sizes[index] - serialized(texts[index]) - 1
-    return f"[{','.join(texts)}]"
+    written = (texts.get(index) or _entry(operations[index], each) for index, each in enumerate(shown))
+    return f"[{','.join(written)}]"
 
 
-def _written(operation: Operation, ended: Ended) -> str:
-    try:
-        return _json(_entry(operation, ended))
-    except RecursionError:  # what a thread could read may be too deep for a writer further down the stack
-        return _json(_entry(operation, _cut(operation, ended)))
+def _entry(operation: Operation, ended: Ended) -> str:
+    before, body = _json({"id": operation.id, "status": ended.status})[:-1], _body(ended.body)
+    error = "" if ended.error is None else f',"error":{_json(ended.error)}'
+    return f'{before},"body":{body}{error}}}'
 
 
-def _entry(operation: Operation, ended: Ended) -> Json:
-    entry: Json = {"id": operation.id, "status": ended.status, "body": ended.body}
-    return entry if ended.error is None else {**entry, "error": ended.error}
+def _body(body: Any) -> str:
+    return _text(body.text.decode("utf-8", "surrogatepass")) if isinstance(body, Sealed) else _json(body)
 
 
 def _cut(operation: Operation, ended: Ended) -> Ended:
-    """Return an end without its body but for the id, and with an error that says where to read it."""
-    known = ended.body.get("id") if isinstance(ended.body, dict) else None
-    if not (isinstance(known, str) and len(known) <= MAX_KEPT_ID) and not isinstance(known, int):
-        known = None
+    """Return an end without its body but for the id, and with what says where to read it: clients take whatever has an
+    error for a failure, so that a success tells it in the body.
+    """
+    known = id_of(ended.body)
     path = operation.path if known is None else f"{root_of(operation.path)}/{known}"
     message = (
         f"The operation ended with status {ended.status}; the answer has no room for its body: GET {path} instead."
     )
+    kept: Json | None = None if known is None else {"id": known}
+    if ended.succeeded:
+        return replace(ended, body={**(kept or {}), "truncated": True, "message": message})
     error: Json = {"code": "RESULT_TOO_LARGE", "message": message}
     code = (ended.error or {}).get("code")
     if isinstance(code, str) and len(code) <= MAX_KEPT_ID:
         error["details"] = {"code": code}
-    return replace(ended, body=None if known is None else {"id": known}, error=error)
+    return replace(ended, body=kept, error=error)
 
 
 def _json(value: Any) -> str:
-    """Return compact JSON; half of a pair, which UTF-8 has no form for, becomes a question mark."""
-    return _WRITER.encode(value).encode("utf-8", "replace").decode()
+    return _text(_WRITER.encode(value))
+
+
+def _text(text: str) -> str:
+    """Return text whose halves of pairs, which UTF-8 has no form for, are question marks."""
+    return text.encode("utf-8", "replace").decode()

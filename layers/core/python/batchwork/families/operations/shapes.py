@@ -7,7 +7,7 @@ import re
 from pydantic import ConfigDict
 
 from batchwork.domain.errors import BodyTooLarge
-from batchwork.domain.operation import MAX_BODY
+from batchwork.domain.operation import MAX_BODY, size_of
 from batchwork.edge import shapes
 from batchwork.edge.http import Request
 from batchwork.edge.json_text import parsed_json
@@ -29,13 +29,13 @@ class Shape(shapes.Shape):
     model_config = ConfigDict(alias_generator=to_camel)
 
 
-def shaped(shape: type[ShapeT], request: Request) -> ShapeT:
-    """Return a request's body.
+def shaped(shape: type[ShapeT], request: Request, limit: int = MAX_BODY) -> ShapeT:
+    """Return a request's body. limit: bytes of it as compact JSON in UTF-8, the measure that operations have.
 
     Raises BodyTooLarge, UnsupportedMediaType, MalformedBody, or InvalidRequest with all problems.
     """
-    if len(request.body) > MAX_BODY:
-        raise BodyTooLarge(received=len(request.body), limit=MAX_BODY)
+    if len(request.body) > limit and (size := size_of(parsed_json(request.body))) > limit:
+        raise BodyTooLarge(received=size, limit=limit)
     body = shapes.shaped(shape, request)
     if _HUGE.search(request.body):
         parsed_json(request.body)
