@@ -75,7 +75,10 @@ def test_within_text_a_value_becomes_text(text: str, value: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["{{name}}", "{{a}}", "{{a.id}}", "{{ }}", "{{}}", "{{.body.id}}", "{{a.bodyguard}}", "{{a.status.x}}", "{a}"],
+    [
+        *("{{name}}", "{{a}}", "{{a.id}}", "{{ }}", "{{}}", "{{.body.id}}", "{{a.bodyguard}}", "{{a.status.x}}", "{a}"),
+        *("Dear {{customer.body}}", "{{user.status}}"),  # somebody's own template: no operation has that id
+    ],
 )
 def test_text_that_has_not_the_form_is_left_alone(text: str) -> None:
     assert text_of(text) == text
@@ -112,7 +115,7 @@ def test_the_longest_known_id_is_meant() -> None:
 
 
 def test_every_link_tells_its_place_and_its_id() -> None:
-    links = links_in("/v1/posts/{{a.body.id}}", {"x": ["{{nobody.status}} {{a.status}}"]}, {"a"})
+    links = links_in("/v1/posts/{{a.body.id}}", {"x": ["{{nobody.body.id}} {{a.status}}"]}, {"a"})
     assert [(link.place, link.id) for link in links] == [("path", "a"), ("body.x.0", "nobody"), ("body.x.0", "a")]
 
 

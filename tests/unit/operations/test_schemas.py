@@ -155,8 +155,12 @@ def test_operations_are_an_array(operations: Any) -> None:
         read({})
 
 
+def test_flags_that_are_null_have_their_defaults() -> None:
+    assert read({"operations": [OK], "parallel": None, "continueOnError": None}).mode == Mode()
+
+
 @pytest.mark.parametrize("name", ["parallel", "continueOnError"])
-@pytest.mark.parametrize("value", [None, 0, 1, "true", "false", []])
+@pytest.mark.parametrize("value", [0, 1, "true", "false", []])
 def test_flags_are_true_or_false(name: str, value: Any) -> None:
     assert places([OK], **{name: value}) == [name]
 
@@ -215,7 +219,7 @@ def test_flags_are_true_or_false(name: str, value: Any) -> None:
         ({**OK, "path": "/v1/posts/{{b.body.id}}"}, ".path"),
         ({**OK, "path": "{{a.body.path}}"}, ".path"),
         ({**OK, "body": {"content": "{{a.body.id}}"}}, ".body.content"),
-        ({**OK, "body": {"content": ["x", "{{b.status}}"]}}, ".body.content.1"),
+        ({**OK, "body": {"content": ["x", "{{b.body.id}}"]}}, ".body.content.1"),
     ],
 )
 def test_what_is_wrong_with_an_operation_is_told_by_its_place(operation: Any, place: str | None) -> None:
@@ -261,7 +265,7 @@ def test_no_message_quotes_a_value() -> None:
     secret = "s3cret"
     operations = [
         {"id": secret * 20, "method": secret, "path": secret, "body": secret, "headers": {"x": f"{secret}\n"}},
-        {**OK, "dependsOn": [secret], "body": {"x": f"{{{{{secret}.body}}}}"}},
+        {**OK, "dependsOn": [secret], "body": {"x": f"{{{{{secret}.body.id}}}}"}},
     ]
     problems = wrong(operations)
     assert {problem.place for problem in problems} >= {

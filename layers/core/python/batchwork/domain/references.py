@@ -2,7 +2,8 @@
 
 They are read in the path and in every string of the body. A string that is one reference becomes the value, of whatever
 type; within longer text, and in a path, a value must be a text, a number or a boolean. Text that only looks a little
-like one, such as ``{{name}}``, is left alone. A reference holds no braces, so an id that has some cannot be referred to.
+like one, such as ``{{name}}`` or ``{{customer.status}}`` where no operation has that id, is left alone. A reference holds
+no braces, so an id that has some cannot be referred to.
 """
 
 from __future__ import annotations
@@ -231,6 +232,10 @@ def _ids_of(text: str, ids: Collection[str]) -> Iterator[str]:
 
 
 def _end_of_id(inner: str, ids: Collection[str]) -> int | None:
-    """Return where the id of a reference ends, None when it is none."""
+    """Return where the id of a reference ends, None when it is none.
+
+    With no known id, ``{{x.body.y}}`` is a reference whose id is misspelled, and shorter text somebody's own template.
+    """
     ends = list(takewhile(lambda end: end <= MAX_ID, (found.start() for found in _END.finditer(inner))))
-    return next((end for end in reversed(ends) if inner[:end] in ids), ends[0]) if ends else None
+    known = next((end for end in reversed(ends) if inner[:end] in ids), None)
+    return known if known is not None else next((end for end in ends if inner.startswith(".body.", end)), None)

@@ -157,7 +157,12 @@ class Drafts:
         known = self.accounts.get_many(workspace_id, [each for each in ids if _possible(each, account.PREFIX)])
         usable = {name: each for name, each in known.items() if each.status is not AccountStatus.DISCONNECTED}
         problems = [
-            Problem(f"accountIds.{place}", "Account not found", "account_not_found", structural=False)
+            Problem(
+                f"accountIds.{place}",
+                "Not found, or disconnected: connect it (again) first",
+                "account_not_found",
+                structural=False,
+            )
             for place, each in enumerate(draft.account_ids)
             if each not in usable
         ]

@@ -103,7 +103,9 @@ class _Reading:
 
     def _flag_problems(self) -> Iterator[Problem]:
         for name in ("continueOnError", "parallel"):
-            value = self._body.get(name, name == "continueOnError")
+            value = self._body.get(name)
+            if value is None:
+                continue  # the default of `mode`
             if isinstance(value, bool):
                 self._flags[name] = value
             else:
