@@ -159,7 +159,7 @@ class Drafts:
         problems = [
             Problem(
                 f"accountIds.{place}",
-                "Not found, or disconnected: connect it (again) first",
+                "Account not found",
                 "account_not_found",
                 structural=False,
             )
