@@ -21,12 +21,17 @@ FUNCTIONS = (
     "completion",
     "lookups-batch",
     "me",
+    "media-uploaded",
     "messages-agents",
     "messages-cancel",
     "messages-chats",
     "messages-create",
     "messages-read",
     "messages-worker",
+    "operations-batch",
+    "operations-resources",
+    "operations-worker",
+    "resource-events",
     "sweeper",
     "unrouted",
     "webhook-sender",
@@ -129,6 +134,55 @@ def what_goes_well(client: Client, agent_id: str, hook: Receiver, private: Priva
         private.seen |= {headers["webhook-signature"].removeprefix("v1,")}
 
 
+def what_operations_do(stack: Stack, client: Client, private: Private) -> list[str]:
+    """Run a batch, a job, a webhook and an upload of the operations family; return the bodies of errors."""
+    said = private.said
+
+    def call(method: str, path: str, **settings: Any) -> requests.Response:
+        return client.session.request(method, f"{stack['base_url']}{path}", timeout=60, **settings)
+
+    create = {
+        "id": said["custom-id"],
+        "method": "POST",
+        "path": "/v1/posts",
+        "body": {"content": said["message"], "accountIds": ["acc_123"], "metadata": {"k": said["document"]}},
+        "headers": {"X-Custom": said["garbage"], "Authorization": f"Bearer {private.model_key}"},
+    }
+    keyed = {**create, "id": "keyed", "headers": {"Idempotency-Key": said["user"]}}
+    with receiver() as hook:
+        webhook = call("POST", "/v1/webhooks", json={"url": hook.url, "events": ["post.created"]}).json()
+        private.seen.add(webhook["secret"])
+        results = call("POST", "/v1/batch", json={"operations": [create, keyed]}).json()["results"]
+        assert [result["status"] for result in results] == [201, 201]
+        job = call("POST", "/v1/batch/async", json={"operations": [create]}).json()["data"]["jobId"]
+        for _ in range(3):
+            private.seen.add(hook.arrivals.get(timeout=30).headers["x-voxburst-signature"].removeprefix("sha256="))
+        assert call("GET", f"/v1/batch/async/{job}").status_code == 200
+        assert call("DELETE", f"/v1/webhooks/{webhook['id']}").status_code == 204
+    content = said["file"].encode()
+    announced = {"filename": f"{said['name']}.png", "contentType": "image/png", "sizeBytes": len(content)}
+    upload = call("POST", "/v1/media/upload", json=announced).json()
+    private.seen |= set(parse_qs(urlsplit(upload["uploadUrl"]).query)["X-Amz-Signature"])
+    put = requests.put(upload["uploadUrl"], data=content, headers=upload["uploadHeaders"], timeout=30)
+    assert put.status_code == 200
+    wrong: list[tuple[str, str, dict[str, Any]]] = [
+        ("POST", "/v1/batch", {"data": f'{{"operations": "{said["message"]}'}),
+        ("POST", "/v1/batch", {"json": {"operations": [{**create, "path": f"/v1/{said['message']}"}]}}),
+        ("POST", "/v1/batch", {"json": {"operations": [{**create, "body": said["message"]}]}}),
+        ("POST", "/v1/batch", {"json": {"operations": [{**create, "dependsOn": [said["message"]]}]}}),
+        ("POST", "/v1/batch", {"json": {"operations": []}, "headers": {"Idempotency-Key": f"{said['user']} x"}}),
+        ("POST", "/v1/posts", {"json": {"content": [said["message"]], "accountIds": [said["user"]]}}),
+        ("POST", "/v1/posts", {"json": {"content": "x", "accountIds": [said["user"]]}}),
+        ("POST", "/v1/webhooks", {"json": {"url": f"https://10.0.0.1/{said['message']}", "events": [said["name"]]}}),
+        ("POST", "/v1/accounts/callback/twitter", {"json": {"code": said["garbage"], "state": said["message"]}}),
+        ("GET", f"/v1/posts/{said['message']}", {}),
+        ("GET", "/v1/batch/async", {"params": {"status": said["garbage"]}}),
+    ]
+    answers = [call(method, path, **settings) for method, path, settings in wrong]
+    assert all(400 <= answer.status_code < 500 for answer in answers), [answer.status_code for answer in answers]
+    return [answer.text for answer in answers]
+
+
 def what_goes_wrong(client: Client, agent_id: str, private: Private) -> list[str]:
     """Return the bodies of every kind of error."""
     said, key = private.said, str(client.session.headers["x-api-key"])
@@ -177,7 +231,7 @@ def test_invariant_8_nothing_private_reaches_a_log_line_or_an_error_body(stack: 
     with model(say) as endpoint, receiver() as hook:
         agent_id = an_agent(client, endpoint.provider(key_ref=f"ssm:{secret}"), private)
         what_goes_well(client, agent_id, hook, private)
-        bodies = what_goes_wrong(client, agent_id, private)
+        bodies = what_goes_wrong(client, agent_id, private) + what_operations_do(stack, client, private)
         failed = [json.dumps(row) for batch in client.ok("GET", "/batches")["data"] for row in failures(client, batch)]
         assert any(private.said["file"] in asked for asked in endpoint.asked)
     never = private.everything(stack)
