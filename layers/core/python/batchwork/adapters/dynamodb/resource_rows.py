@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from batchwork.adapters.dynamodb.attributes import millis, time_of
 from batchwork.domain.account import Account, AccountStatus, Destination
 from batchwork.domain.item import Json
 from batchwork.domain.media import Media, MediaStatus
 from batchwork.domain.post import PartStatus, Post, PostPart, PostStatus, due_at
+
+if TYPE_CHECKING:
+    from batchwork.adapters.dynamodb.shelf import Head
 
 
 class PostCodec:
@@ -34,24 +37,10 @@ class PostCodec:
             }
         )
 
-    def resource(
-        self,
-        document: Json,
-        /,
-        *,
-        id: str,  # noqa: A002 -- a resource's own word
-        workspace_id: str,
-        created_at: datetime,
-        updated_at: datetime,
-        revision: int,
-    ) -> Post:
+    def resource(self, document: Json, head: Head) -> Post:
         """Return the post of its document."""
         return Post(
-            id=id,
-            workspace_id=workspace_id,
-            created_at=created_at,
-            updated_at=updated_at,
-            revision=revision,
+            **head,
             content=document["content"],
             status=PostStatus(document["status"]),
             parts=tuple(_part(each) for each in document["parts"]),
@@ -92,25 +81,11 @@ class AccountCodec:
             }
         )
 
-    def resource(
-        self,
-        document: Json,
-        /,
-        *,
-        id: str,  # noqa: A002 -- a resource's own word
-        workspace_id: str,
-        created_at: datetime,
-        updated_at: datetime,
-        revision: int,
-    ) -> Account:
+    def resource(self, document: Json, head: Head) -> Account:
         """Return the account of its document."""
         pages = document.get("destinations")
         return Account(
-            id=id,
-            workspace_id=workspace_id,
-            created_at=created_at,
-            updated_at=updated_at,
-            revision=revision,
+            **head,
             platform=document["platform"],
             username=document["username"],
             display_name=document["display_name"],
@@ -146,24 +121,10 @@ class MediaCodec:
             }
         )
 
-    def resource(
-        self,
-        document: Json,
-        /,
-        *,
-        id: str,  # noqa: A002 -- a resource's own word
-        workspace_id: str,
-        created_at: datetime,
-        updated_at: datetime,
-        revision: int,
-    ) -> Media:
+    def resource(self, document: Json, head: Head) -> Media:
         """Return the file of its document."""
         return Media(
-            id=id,
-            workspace_id=workspace_id,
-            created_at=created_at,
-            updated_at=updated_at,
-            revision=revision,
+            **head,
             filename=document["filename"],
             content_type=document["content_type"],
             size_bytes=document["size_bytes"],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypedDict, TypeVar
 from uuid import uuid4
 
 from botocore.exceptions import ClientError
@@ -36,6 +36,16 @@ _NEW = "attribute_not_exists(pk)"  # closes two tries of one piece of work
 _FOLLOWS = "revision = :before"  # closes change against change, and against removal
 
 
+class Head(TypedDict):
+    """What a row keeps of every resource beside its document."""
+
+    id: str
+    workspace_id: str
+    created_at: datetime
+    updated_at: datetime
+    revision: int
+
+
 class Codec(Protocol[R]):
     """Turns resources of one kind into documents and back. kind: first part of their keys."""
 
@@ -44,18 +54,8 @@ class Codec(Protocol[R]):
     def document(self, resource: R) -> Json:
         """Return all of a resource that its row does not keep beside the document."""
 
-    def resource(
-        self,
-        document: Json,
-        /,
-        *,
-        id: str,  # noqa: A002 -- a resource's own word
-        workspace_id: str,
-        created_at: datetime,
-        updated_at: datetime,
-        revision: int,
-    ) -> R:
-        """Return the resource of a document."""
+    def resource(self, document: Json, head: Head) -> R:
+        """Return the resource of a document and what its row keeps beside it."""
 
     def due_at(self, resource: R) -> datetime | None:
         """Return when the sweeper is to look at a resource, None for never."""
@@ -217,11 +217,11 @@ class DynamoShelf(Generic[R]):
 
     def _resource(self, wired: dict[str, Any]) -> R:
         values = unrow(wired)
-        return self._codec.resource(
-            unpack(values["packed"]),
+        head = Head(
             id=values["id"],
             workspace_id=values["workspace_id"],
             created_at=time_of(values["created_at"]),
             updated_at=time_of(values["updated_at"]),
             revision=values["revision"],
         )
+        return self._codec.resource(unpack(values["packed"]), head)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from batchwork.domain.item import Json
 from batchwork.domain.webhook_endpoint import WebhookEndpoint
+
+if TYPE_CHECKING:
+    from batchwork.adapters.dynamodb.shelf import Head
 
 
 class WebhookEndpointCodec:
@@ -23,24 +27,10 @@ class WebhookEndpointCodec:
             "enabled": resource.enabled,
         }
 
-    def resource(
-        self,
-        document: Json,
-        /,
-        *,
-        id: str,  # noqa: A002 -- a resource's own word
-        workspace_id: str,
-        created_at: datetime,
-        updated_at: datetime,
-        revision: int,
-    ) -> WebhookEndpoint:
+    def resource(self, document: Json, head: Head) -> WebhookEndpoint:
         """Return the endpoint of a document."""
         return WebhookEndpoint(
-            id=id,
-            workspace_id=workspace_id,
-            created_at=created_at,
-            updated_at=updated_at,
-            revision=revision,
+            **head,
             url=document["url"],
             events=tuple(document["events"]),
             secret=document["secret"],
