@@ -17,6 +17,8 @@ def definition(name: str) -> dict[str, Any]:
             {"AttributeName": "list_sk", "AttributeType": "S"},
             {"AttributeName": "due_pk", "AttributeType": "S"},
             {"AttributeName": "due_at", "AttributeType": "N"},
+            {"AttributeName": "group_pk", "AttributeType": "S"},
+            {"AttributeName": "group_sk", "AttributeType": "S"},
         ],
         "KeySchema": [
             {"AttributeName": "pk", "KeyType": "HASH"},
@@ -29,7 +31,7 @@ def definition(name: str) -> dict[str, Any]:
                     {"AttributeName": "list_pk", "KeyType": "HASH"},
                     {"AttributeName": "list_sk", "KeyType": "RANGE"},
                 ],
-                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["status"]},
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["status", "brief"]},
             },
             {
                 "IndexName": "due",
@@ -38,6 +40,14 @@ def definition(name: str) -> dict[str, Any]:
                     {"AttributeName": "due_at", "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "KEYS_ONLY"},
+            },
+            {
+                "IndexName": "groups",
+                "KeySchema": [
+                    {"AttributeName": "group_pk", "KeyType": "HASH"},
+                    {"AttributeName": "group_sk", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["status", "brief"]},
             },
         ],
         "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from batchwork.domain.errors import MalformedId
 
@@ -25,6 +25,19 @@ class Resource:
 def to_millis(at: datetime) -> datetime:
     """Return a time as resources keep it: what is answered at first and what is read later are the same."""
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def millis_of(at: datetime) -> int:
+    """Return a time as milliseconds since 1970, what is less cut off."""
+    return (at - _EPOCH) // timedelta(milliseconds=1)
+
+
+def from_millis(millis: int) -> datetime:
+    """Return the time of milliseconds since 1970."""
+    return _EPOCH + timedelta(milliseconds=millis)
 
 
 def checked_id(text: str, prefix: str) -> str:

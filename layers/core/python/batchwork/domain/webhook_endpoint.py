@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -20,13 +21,26 @@ SECRET_BYTES = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookEndpoint(Resource):
-    """An endpoint. style: whose envelope, signature and schedule its deliveries have, such as ``voxburst``."""
+    """An endpoint. style: whose envelope, signature and schedule its deliveries have, such as ``voxburst``.
+
+    previous: the secret before a rotation, which signs beside the present one until `previous_until`.
+    rate: deliveries that it takes a minute, None for as many as come. name, headers (sent with every delivery), version
+    (whose shapes the payloads have) and url_threshold (bytes above which a payload goes as a URL, None for never) are of
+    styles that have them.
+    """
 
     url: str
     events: tuple[str, ...]
     secret: str = field(repr=False)
     style: str
     enabled: bool = True
+    previous: str | None = field(default=None, repr=False)
+    previous_until: datetime | None = None
+    rate: int | None = None
+    name: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    version: str | None = None
+    url_threshold: int | None = None
 
     def wants(self, event_type: str) -> bool:
         """Whether an event is to be told here."""
@@ -57,6 +71,19 @@ class Health:
     def given_up(self, now: datetime) -> bool:
         """Whether the endpoint failed for longer than anybody waits for it."""
         return self.failing_since is not None and now - self.failing_since > PATIENCE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSubscription(Resource):
+    """What an endpoint asks for of one resource alone, such as the runs of one workflow (spec workflow runs 4.9).
+
+    resource_type: ``workflow``; resource_id: of the resource. One endpoint has one subscription to a resource.
+    """
+
+    endpoint_id: str
+    resource_type: str
+    resource_id: str
+    events: tuple[str, ...]
 
 
 def secret_of(random: bytes) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from batchwork.domain import operation
+from batchwork.domain import operation, workflow
 from batchwork.domain.errors import Conflict, InvalidRequest, NotFound, Problem
 from batchwork.domain.lookup import ENDPOINTS
 from batchwork.domain.plan import CHANGEABLE, PLANS
@@ -22,6 +22,7 @@ SCOPES = (
     *("batches:read", "batches:write", "agents:read", "agents:write", "chats:read", "chats:write"),
     *(f"{endpoint}.read" for endpoint in ENDPOINTS),
     *operation.SCOPES,
+    *workflow.SCOPES,
 )
 EVERY_SCOPE = authenticate.EVERY_SCOPE
 #: Names of workspaces and keys, in characters.

@@ -1,6 +1,7 @@
 """Every key of the one table. pk and sk are strings; a workspace id is part of every tenant's pk.
 
-Indexes: `listing` (list_pk, list_sk; keys and `status`) and `due` (due_pk, due_at; keys only), both sparse.
+Indexes, all sparse: `listing` (list_pk, list_sk) and `groups` (group_pk, group_sk), which hold keys, `status` and `brief`,
+and `due` (due_pk, due_at; keys only).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ Key = dict[str, dict[str, str]]
 
 LISTING = "listing"
 DUE = "due"
+GROUPS = "groups"
 #: The due index is written once per batch and delivery; eight partitions carry 8,000 of them a second.
 DUE_SHARDS = 8
 #: A partition takes 1,000 writes a second (AWS limit); a workspace's chats are spread over sixteen.
@@ -162,6 +164,28 @@ def connecting(workspace_id: str, state: str) -> Key:
 def publishing_hour(workspace_id: str) -> Key:
     """Return the key of the last hour that a workspace's queue was given."""
     return key(f"HOUR#{workspace_id}", "HOUR")
+
+
+def run(workspace_id: str, batch_id: str, index: int) -> Key:
+    """Return the key of a run's row: a hundred consecutive runs stand together, since a partition takes 1,000 writes a
+    second (AWS limit).
+    """
+    return key(f"RUN#{workspace_id}#{batch_id}#{index // 100}", f"{index:03d}")
+
+
+def runs_of(workspace_id: str, batch_id: str | None) -> str:
+    """Return the list_pk of the runs of a workspace, or the group_pk of those of a batch."""
+    return f"{workspace_id}#runs" if batch_id is None else f"{workspace_id}#runs#{batch_id}"
+
+
+def open_batches(workspace_id: str, family: str) -> str:
+    """Return the group_pk of a family's open batches in a workspace."""
+    return f"{workspace_id}#open#{family}"
+
+
+def deliveries_of(workspace_id: str, endpoint_id: str) -> str:
+    """Return the group_pk of the deliveries to a webhook endpoint."""
+    return f"{workspace_id}#deliveries#{endpoint_id}"
 
 
 def due_pk(kind: str, identity: str) -> str:

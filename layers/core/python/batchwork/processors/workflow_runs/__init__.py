@@ -1,0 +1,1 @@
+"""What is done to a run's file: the steps of its workflow."""
