@@ -37,6 +37,7 @@ PARAMETERS = {
     # Two cores work no faster on more, and every worker is a process.
     "WorkerConcurrency": "4",
     "JobConcurrency": "4",
+    "RunWorkerConcurrency": "4",
     "SenderConcurrency": "6",
     "ReceiverConcurrency": "2",
     # The emulator waits as long as it takes; two seconds more than a batch may run.

@@ -15,14 +15,15 @@ from batchwork.use_cases.complete import Complete, tell_nobody
 
 log = telemetry.logger("completion")
 unexpected = telemetry.unexpected(log)
+KEPT = settings.days("RETENTION_DAYS", 30)
 complete = Complete(
     batches=DynamoBatches(
         settings.text("TABLE_NAME"),
         Packer.in_bucket(settings.text("BUCKET_NAME")),
-        {"messages": settings.days("RETENTION_DAYS", 30), "operations": settings.days("JOB_RETENTION_DAYS", 7)},
+        {"messages": KEPT, "operations": settings.days("JOB_RETENTION_DAYS", 7), "workflow_runs": KEPT},
     ),
     deliveries=SqsDeliveryQueue(settings.text("DELIVERY_QUEUE_URL")),
-    announce={"messages": events.delivery_for, "operations": tell_nobody},
+    announce={"messages": events.delivery_for, "operations": tell_nobody, "workflow_runs": tell_nobody},
     clock=SystemClock(),
 )
 

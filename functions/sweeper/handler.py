@@ -27,7 +27,8 @@ clock = SystemClock()
 table = settings.text("TABLE_NAME")
 operations_queue = settings.text("OPERATIONS_QUEUE_URL")
 dynamodb = aws.client("dynamodb")
-retention = {"messages": settings.days("RETENTION_DAYS", 30), "operations": settings.days("JOB_RETENTION_DAYS", 7)}
+kept = settings.days("RETENTION_DAYS", 30)
+retention = {"messages": kept, "operations": settings.days("JOB_RETENTION_DAYS", 7), "workflow_runs": kept}
 batches = DynamoBatches(
     table,
     Packer.in_bucket(settings.text("BUCKET_NAME")),
@@ -41,9 +42,15 @@ sweep = Sweep(
     queues={
         "messages": SqsWorkQueue(settings.text("WORK_QUEUE_URL")),
         "operations": SqsWorkQueue(operations_queue),
+        "workflow_runs": SqsWorkQueue(settings.text("RUNS_QUEUE_URL")),
     },
     delivery_queue=delivery_queue,
-    complete=Complete(batches, delivery_queue, {"messages": events.delivery_for, "operations": tell_nobody}, clock),
+    complete=Complete(
+        batches,
+        delivery_queue,
+        {"messages": events.delivery_for, "operations": tell_nobody, "workflow_runs": tell_nobody},
+        clock,
+    ),
     clock=clock,
     unexpected=telemetry.unexpected(log),
     others={"posts": QueueDue(DynamoShelf(table, PostCodec(), dynamodb), SqsPostQueue(operations_queue))},

@@ -19,7 +19,7 @@ FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/han
 #: Functions that a queue, a stream or a schedule invokes; every other one is invoked over HTTP.
 BACKGROUND = {
     *("messages_worker", "operations_worker", "completion", "resource_events", "media_uploaded"),
-    *("webhook_sender", "sweeper"),
+    *("webhook_sender", "sweeper", "workflow_runs_worker"),
 }
 BACKGROUND_LIMIT, HTTP_LIMIT = 400, 450
 #: Never paid for at INIT: boto3 and its resources, Powertools, tracing, other HTTP clients, readers of documents.
@@ -35,12 +35,15 @@ NEVER = {
     "lxml",
     "sqlite3",
     "multiprocessing",
+    "openpyxl",
+    "re2",
 }
 ENVIRONMENT = {
     "TABLE_NAME": "table",
     "BUCKET_NAME": "bucket",
     "WORK_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/000000000000/work",
     "OPERATIONS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/000000000000/operations",
+    "RUNS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/000000000000/runs",
     "DELIVERY_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/000000000000/delivery",
     "BATCH_DEADLINE_HOURS": "24",
     "RETENTION_DAYS": "30",
@@ -50,6 +53,8 @@ ENVIRONMENT = {
     "OPERATION_TIMEOUT_SECONDS": "15",
     "GATEWAY_TIMEOUT_MILLIS": "29000",
     "JOB_RETENTION_DAYS": "7",
+    "RUN_CONCURRENCY": "10",
+    "RUN_TIMEOUT_SECONDS": "120",
     "ALLOW_LOOPBACK_EGRESS": "false",
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_REGION": "us-east-1",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from batchwork.domain.item import Json
@@ -12,7 +13,11 @@ from batchwork.domain.item import Json
 class Event:
     """One thing that happened. id: unique, the same however often it is told; type: such as ``post.created``.
 
-    subject: the id of the resource that it is about. data: what is told of it, in the words of its API.
+    subject: the id of the resource that it is about; an endpoint is not told of itself. data: returns what is told of it,
+    in the words of its API and the shapes of a version of it (None in styles that have none); it is called only when
+    somebody is told, and may read then.
+    topic: (resource type, resource id) that an endpoint has to be subscribed to, None for events that endpoints ask for
+    by themselves. versions: of endpoints that know of it, empty for all.
     """
 
     id: str
@@ -20,4 +25,6 @@ class Event:
     workspace_id: str
     subject: str
     created_at: datetime
-    data: Json
+    data: Callable[[str | None], Json] = field(repr=False)
+    topic: tuple[str, str] | None = None
+    versions: frozenset[str] = frozenset()

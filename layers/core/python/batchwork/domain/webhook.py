@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, uuid5
+
+from batchwork.domain.item import Json
 
 #: Waits before attempt 2, 3, ...; the first attempt is made at once (issue 1 of 5; the schedule that Svix publishes, extended).
 SCHEDULE = (
@@ -32,6 +34,14 @@ SCHEDULES = {
         timedelta(hours=2),
         timedelta(hours=12),
     ),
+    # Spec workflow runs 4.9, its choice.
+    "extend": (
+        timedelta(minutes=1),
+        timedelta(minutes=5),
+        timedelta(minutes=30),
+        timedelta(hours=2),
+        timedelta(hours=8),
+    ),
 }
 #: Connect and read together; the same in all styles, since HOLD covers it.
 ATTEMPT_TIMEOUT = timedelta(seconds=10)
@@ -47,6 +57,10 @@ MAX_ERROR = 200
 GONE = 410
 #: The longest wait that the queue itself can delay (SQS limit); the sweeper watches over longer ones.
 LONGEST_DELAY = timedelta(minutes=15)
+#: A body of more bytes is kept in the bucket: rows end at 400 KB (AWS limit), and each attempt writes the row twice.
+MAX_INLINE = 200_000
+#: How long a URL can be fetched that a payload goes as: made anew for each attempt (spec workflow runs 4.9).
+URL_LIFE = timedelta(hours=1)
 #: The sweeper looks this long after a message should have come, so that it only repairs.
 SWEEPER_MARGIN = timedelta(seconds=60)
 
@@ -82,6 +96,14 @@ class Attempt:
         return self.status is not None and 200 <= self.status < 300
 
 
+@dataclass(frozen=True, slots=True)
+class PayloadRef:
+    """What is told in the body beside the URL that a payload goes as. id: of what the payload is; metadata: its client's."""
+
+    id: str
+    metadata: Json | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """One event to one URL. body: the exact bytes signed and sent on every attempt.
@@ -90,6 +112,14 @@ class Delivery:
     ``codeer``. id: unique, stable; subject: what the event is about (the id of a batch, of a resource).
     endpoint_id: of the webhook endpoint that says at each attempt where it goes and what signs it; url is then where the
     endpoint was when the delivery was made, and secret is None.
+    version: whose shapes the body has, in styles that tell it. replay_of: the id of the delivery that this one repeats.
+
+    payload: set where the payload goes as a URL. The body is then the payload itself (JSON) until the delivery is stored;
+    what is sent is the envelope of its style around a URL that is made for each attempt (`signature.by_url`).
+    blob: the key under which the store keeps a payload, or a body of more than MAX_INLINE bytes: body is then empty.
+
+    Of the endpoint at each attempt, never stored: next_secret, which will sign alone once a rotation's overlap is over,
+    and headers, which go with the others.
     """
 
     id: str
@@ -106,6 +136,17 @@ class Delivery:
     status: DeliveryStatus = DeliveryStatus.PENDING
     attempts: tuple[Attempt, ...] = ()
     endpoint_id: str | None = None
+    version: str | None = None
+    payload: PayloadRef | None = None
+    blob: str | None = None
+    replay_of: str | None = None
+    next_secret: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def apart(self) -> bool:
+        """Whether its body is too large for a row, or fetched by the receiver."""
+        return self.payload is not None or len(self.body) > MAX_INLINE
 
     @property
     def schedule(self) -> Sequence[timedelta]:

@@ -17,6 +17,8 @@ MAX_ENDPOINTS = 50
 PATIENCE = timedelta(days=5)
 #: Random bytes of a secret; Standard Webhooks asks for 24 to 64.
 SECRET_BYTES = 32
+#: The event that the write of an endpoint is which switches it off because it failed for so long; each style names its own.
+SWITCHED_OFF = "endpoint.disabled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

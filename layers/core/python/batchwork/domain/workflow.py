@@ -41,13 +41,15 @@ class Workflow(Resource):
 class WorkflowVersion(Resource):
     """Steps that never change: a deployed version, or the draft as it was when runs were asked for.
 
-    version: its number as text, or ``draft``.
+    version: its number as text, or ``draft``. ticket: id of the piece of work that deployed it, by which its next try finds
+    it.
     """
 
     workflow_id: str
     version: str
     steps: tuple[Json, ...]
     name: str | None = None
+    ticket: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,17 +8,30 @@ from datetime import datetime
 from threading import Lock
 
 from batchwork.domain.event import Event
-from batchwork.domain.webhook import SWEEPER_MARGIN, Delivery, delivery_id
-from batchwork.domain.webhook_endpoint import MAX_ENDPOINTS, WebhookEndpoint
+from batchwork.domain.webhook import SWEEPER_MARGIN, Delivery, PayloadRef, delivery_id
+from batchwork.domain.webhook_endpoint import MAX_ENDPOINTS, WebhookEndpoint, WebhookSubscription
 from batchwork.ports import Clock
-from batchwork.ports.operations import Shelf
+from batchwork.ports.operations import R, Shelf
 from batchwork.ports.webhooks import DeliveryQueue, DeliveryStore
 
+#: Subscriptions read in one call: all that most workspaces have.
+SUBSCRIPTIONS = 250
 
-def delivery_of(event: Event, endpoint: WebhookEndpoint, body: bytes, at: datetime) -> Delivery:
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an endpoint is sent of an event. payload: set where it goes as a URL; body is then the payload alone."""
+
+    body: bytes
+    payload: PayloadRef | None = None
+
+
+def delivery_of(
+    event: Event, endpoint: WebhookEndpoint, body: bytes, at: datetime, payload: PayloadRef | None = None
+) -> Delivery:
     """Return the delivery of an event to an endpoint, made at a time; its id follows from the two.
 
-    Its first message comes right after; the due time is the sweeper's, should that message be lost.
+    Its first message comes right after; the due time is the sweeper's, should that message be lost. payload: as of Told.
     """
     return Delivery(
         id=delivery_id(event.id, endpoint.id),
@@ -32,37 +45,64 @@ def delivery_of(event: Event, endpoint: WebhookEndpoint, body: bytes, at: dateti
         created_at=at,
         due_at=at + SWEEPER_MARGIN,
         endpoint_id=endpoint.id,
+        version=endpoint.version,
+        payload=payload,
     )
 
 
 @dataclass(frozen=True)
 class Audience:
-    """The endpoints of workspaces, each workspace's read once: for events that happened before it was made, and no others.
+    """The endpoints of workspaces and what they subscribe to, each workspace's read once: for events that happened before
+    it was made, and no others.
 
-    One that outlived them would lack endpoints that were made before an event it is asked about. Safe to be asked by
-    many threads.
+    One that outlived them would lack endpoints that were made before an event it is asked about. Subscriptions are read
+    only for an event that needs one, in a workspace that has an endpoint. Safe to be asked by many threads.
     """
 
     endpoints: Shelf[WebhookEndpoint]
-    _read: dict[str, list[WebhookEndpoint]] = field(default_factory=dict)
+    subscriptions: Shelf[WebhookSubscription]
+    _enabled: dict[str, list[WebhookEndpoint]] = field(default_factory=dict)
+    _asked: dict[str, dict[tuple[str, str, str], tuple[str, ...]]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def of(self, event: Event) -> list[WebhookEndpoint]:
         """Return the endpoints that want an event."""
         with self._lock:
-            if event.workspace_id not in self._read:
-                self._read[event.workspace_id] = self._all(event.workspace_id)
-            return [endpoint for endpoint in self._read[event.workspace_id] if endpoint.wants(event.type)]
+            able = [
+                each
+                for each in self._endpoints(event.workspace_id)
+                if each.id != event.subject and (not event.versions or each.version in event.versions)
+            ]
+            if event.topic is None:
+                return [each for each in able if each.wants(event.type)]
+            if not able:
+                return []
+            asked = self._subscriptions(event.workspace_id)
+            return [each for each in able if event.type in asked.get((each.id, *event.topic), ())]
 
-    def _all(self, workspace_id: str) -> list[WebhookEndpoint]:
-        found: list[WebhookEndpoint] = []
-        after: str | None = None
-        while True:
-            part = self.endpoints.page(workspace_id, after, MAX_ENDPOINTS, lambda each: each.enabled)
-            found += part.entries
-            after = part.next
-            if after is None:
-                return found
+    def _endpoints(self, workspace_id: str) -> list[WebhookEndpoint]:
+        if workspace_id not in self._enabled:
+            self._enabled[workspace_id] = _all(self.endpoints, workspace_id, MAX_ENDPOINTS, lambda each: each.enabled)
+        return self._enabled[workspace_id]
+
+    def _subscriptions(self, workspace_id: str) -> dict[tuple[str, str, str], tuple[str, ...]]:
+        if workspace_id not in self._asked:
+            found = _all(self.subscriptions, workspace_id, SUBSCRIPTIONS, lambda _: True)
+            self._asked[workspace_id] = {
+                (each.endpoint_id, each.resource_type, each.resource_id): each.events for each in found
+            }
+        return self._asked[workspace_id]
+
+
+def _all(shelf: Shelf[R], workspace_id: str, at_once: int, wanted: Callable[[R], bool]) -> list[R]:
+    found: list[R] = []
+    after: str | None = None
+    while True:
+        part = shelf.page(workspace_id, after, at_once, wanted)
+        found += part.entries
+        after = part.next
+        if after is None:
+            return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +111,22 @@ class Tell:
 
     Dying before a delivery is stored is healed by the event, which comes again; before its message is queued, by that
     too (the message is sent for a delivery that there is, and the sender knows an attempt it has made) or by the sweeper.
-    bodies: the envelopes, by style.
+    told: returns what an endpoint is sent, by style.
     """
 
     deliveries: DeliveryStore
     queue: DeliveryQueue
     clock: Clock
-    bodies: Mapping[str, Callable[[Event], bytes]]
+    told: Mapping[str, Callable[[Event, WebhookEndpoint], Told]]
 
     def __call__(self, events: Iterable[Event], audience: Audience) -> int:
         """Return how many deliveries the events have."""
-        told = 0
+        made = 0
         for event in events:
             for endpoint in audience.of(event):
-                delivery = delivery_of(event, endpoint, self.bodies[endpoint.style](event), self.clock.now())
+                told = self.told[endpoint.style](event, endpoint)
+                delivery = delivery_of(event, endpoint, told.body, self.clock.now(), told.payload)
                 self.deliveries.put(delivery)
                 self.queue.send(delivery)
-                told += 1
-        return told
+                made += 1
+        return made

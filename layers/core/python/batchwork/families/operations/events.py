@@ -1,7 +1,8 @@
 """What the operations family tells webhook endpoints (spec operations 1.9): enums are upper case here, and only here.
 
 What the spec leaves open is chosen here: `post.scheduled` tells what `post.created` does and `post.failed` what
-`post.published` does; accounts and media are told as they are answered, without what expires (URLs).
+`post.published` does; accounts and media are told as they are answered, without what expires (URLs). `webhook.disabled`,
+which is ours, tells the other endpoints of one that was switched off because it failed for days.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from batchwork.domain.item import Json
 from batchwork.domain.media import Media
 from batchwork.domain.post import Post, PostPart
 from batchwork.domain.resource import Resource, to_millis
-from batchwork.domain.webhook_endpoint import WebhookEndpoint
+from batchwork.domain.webhook_endpoint import SWITCHED_OFF, WebhookEndpoint
 from batchwork.families.operations.times import maybe, timestamp
 
 STYLE = "voxburst"
@@ -31,6 +32,7 @@ EventName = Literal[
     "account.disconnected",
     "account.error",
     "media.uploaded",
+    "webhook.disabled",
 ]
 #: What endpoints can ask for. Nothing here approves drafts; clients may ask for that all the same.
 EVENTS: tuple[str, ...] = get_args(EventName)
@@ -40,6 +42,8 @@ TEST = "webhook.test"
 _ID = "evt_c"
 #: Told by these alone, where the post stands on each account.
 _OUTCOMES = {"post.published", "post.failed"}
+#: What a write is called here that is called otherwise where it is made.
+_TYPES = {SWITCHED_OFF: "webhook.disabled"}
 
 
 def event_of(kind: str, resource: Resource, name: str) -> Event:
@@ -51,11 +55,11 @@ def event_of(kind: str, resource: Resource, name: str) -> Event:
     told = f"{resource.workspace_id}:{kind}:{resource.id}:{resource.revision}:{name}"
     return Event(
         id=ordered_id(_ID, Ticket(told, resource.created_at)),
-        type=name,
+        type=_TYPES.get(name, name),
         workspace_id=resource.workspace_id,
         subject=resource.id,
         created_at=resource.updated_at,
-        data=_data_of(resource, name),
+        data=lambda _: _data_of(resource, name),
     )
 
 
@@ -67,13 +71,13 @@ def trial_of(endpoint: WebhookEndpoint, ticket: Ticket) -> Event:
         workspace_id=endpoint.workspace_id,
         subject=endpoint.id,
         created_at=to_millis(ticket.at),
-        data={"id": endpoint.id, "workspaceId": endpoint.workspace_id},
+        data=lambda _: {"id": endpoint.id, "workspaceId": endpoint.workspace_id},
     )
 
 
 def body(event: Event) -> bytes:
     """Return what is sent: compact JSON, in the spec's order."""
-    told = {"id": event.id, "type": event.type, "createdAt": timestamp(event.created_at), "data": event.data}
+    told = {"id": event.id, "type": event.type, "createdAt": timestamp(event.created_at), "data": event.data(None)}
     return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
@@ -85,6 +89,8 @@ def _data_of(resource: Resource, name: str) -> Json:
             return _account(resource)
         case Media():
             return _media(resource)
+        case WebhookEndpoint():
+            return _webhook(resource)
     raise TypeError(f"{type(resource).__name__} has no events")
 
 
@@ -137,6 +143,17 @@ def _media(media: Media) -> Json:
         "sizeBytes": media.size_bytes,
         "status": _upper(media.status),
         "dimensions": {"width": media.width, "height": media.height} if known else None,
+    }
+
+
+def _webhook(endpoint: WebhookEndpoint) -> Json:
+    return {
+        "id": endpoint.id,
+        "workspaceId": endpoint.workspace_id,
+        "url": endpoint.url,
+        "events": list(endpoint.events),
+        "enabled": endpoint.enabled,
+        "createdAt": timestamp(endpoint.created_at),
     }
 
 
