@@ -76,14 +76,12 @@ def test_a_spilled_value_outlives_the_row_that_points_to_it() -> None:
         assert sorted(map(int, by_jobs)) == parameters["JobRetentionDays"]["AllowedValues"]
         for jobs, blob in by_jobs.items():
             assert blob >= max(int(retention), int(jobs)) + longest_deadline + 1
-    (rule,) = (
-        each
+    rules = {
+        each.get("Prefix"): each.get("ExpirationInDays")
         for each in of_type("AWS::S3::Bucket")["Bucket"]["LifecycleConfiguration"]["Rules"]
-        if each.get("Prefix") == "batches/"
-    )
-    assert rule["ExpirationInDays"] == {
-        "Fn::FindInMap": ["BlobDays", {"Ref": "RetentionDays"}, {"Ref": "JobRetentionDays"}]
     }
+    for prefix in ("batches/", "runs/", "payloads/"):
+        assert rules[prefix] == {"Fn::FindInMap": ["BlobDays", {"Ref": "RetentionDays"}, {"Ref": "JobRetentionDays"}]}
 
 
 def test_every_function_folder_is_deployed_and_has_an_event() -> None:
@@ -136,6 +134,12 @@ def leading_keys(statement: dict[str, Any]) -> list[str]:
 #: Functions that serve resources, which customers may delete.
 SERVES_RESOURCES = {"OperationsBatchFunction", "OperationsResourcesFunction", "OperationsWorkerFunction"}
 DELETABLE = {"POST#*", "MEDIA#*", "HOOK#*"}
+#: What customers may delete through other functions.
+REMOVES = {
+    **dict.fromkeys(SERVES_RESOURCES, DELETABLE),
+    "WorkflowFilesFunction": {"DOC#*"},
+    "WorkflowWebhooksFunction": {"HOOK#*", "HOOKSUB#*"},
+}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -143,16 +147,23 @@ def test_a_function_deletes_holds_charges_and_resources_that_it_serves_and_nothi
     for statement in statements(function):
         if "dynamodb:DeleteItem" in as_list(statement["Action"]):
             others = {"RATE#*", "USAGE#*"} if "dynamodb:PutItem" in as_list(statement["Action"]) else set()
-            others |= DELETABLE if function in SERVES_RESOURCES else set()
+            others |= REMOVES.get(function, set())
             assert {"CLAIM#*"} <= set(leading_keys(statement)) <= {"CLAIM#*", "LEDGER#*"} | others
 
 
+#: What of the bucket customers may delete, by the function that serves it.
+REMOVED = {
+    **dict.fromkeys(SERVES_RESOURCES, "media"),
+    "WorkflowFilesFunction": "documents",
+    "WorkflowRunsChangeFunction": "runs",
+}
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_of_the_bucket_only_media_are_deleted_and_only_by_what_serves_them(function: str) -> None:
-    media = [each for each in statements(function) if "s3:DeleteObject" in as_list(each["Action"])]
-    assert [each["Resource"] for each in media] == (
-        [{"Fn::Sub": "${Bucket.Arn}/media/*"}] if function in SERVES_RESOURCES else []
-    )
+def test_of_the_bucket_only_customers_own_files_are_deleted_and_only_by_what_serves_them(function: str) -> None:
+    deletes = [each for each in statements(function) if "s3:DeleteObject" in as_list(each["Action"])]
+    expected = [{"Fn::Sub": f"${{Bucket.Arn}}/{REMOVED[function]}/*"}] if function in REMOVED else []
+    assert [each["Resource"] for each in deletes] == expected
 
 
 def test_rows_that_roles_name_are_the_rows_that_are_written() -> None:
@@ -161,7 +172,11 @@ def test_rows_that_roles_name_are_the_rows_that_are_written() -> None:
         keys.claim("acme", "name"),
         keys.usage("acme", "2026-11"),
         keys.charge("acme", "2026-11", "id"),
-        *(keys.resource(kind, "acme", "id") for kind in ("POST", "ACCOUNT", "MEDIA", "HOOK")),
+        *(
+            keys.resource(kind, "acme", "id")
+            for kind in ("POST", "ACCOUNT", "MEDIA", "HOOK", "HOOKSUB", "FLOW", "FLOWV", "DOC")
+        ),
+        keys.run("acme", "id", 0),
         keys.endpoint_health("acme", "wh_1"),
         keys.publication("acme", "token"),
         keys.connecting("acme", "state"),
@@ -300,6 +315,61 @@ def test_resource_events_are_told_of_rows_whose_write_was_an_event_alone() -> No
     assert json.loads(pattern["Pattern"]) == {"dynamodb": {"NewImage": {"events": {"S": [{"exists": True}]}}}}
 
 
+def test_completion_is_told_of_batches_with_nothing_left_and_of_runs_that_ended_without_a_worker_alone() -> None:
+    patterns = [json.loads(each["Pattern"]) for each in STREAMS["CompletionFunction"]["FilterCriteria"]["Filters"]]
+    assert [set(pattern["dynamodb"]["NewImage"]) for pattern in patterns] == [
+        {"kind", "remaining", "status"},
+        {"unworked"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("function", "rows"),
+    [
+        ("WorkflowRunsCreateFunction", {"RATE#*", "CLAIM#*", "USAGE#*", "LEDGER#*", "FLOWV#*"} | JOB_ROWS),
+        ("WorkflowRunsReadFunction", {"RATE#*"}),
+        ("WorkflowRunsChangeFunction", {"RATE#*", "CLAIM#*", "RUN#*"} | JOB_ROWS),
+        ("WorkflowRunsWorkerFunction", {"RUN#*"} | JOB_ROWS),
+        ("WorkflowsFunction", {"RATE#*", "CLAIM#*", "FLOW#*", "FLOWV#*"}),
+        ("WorkflowFilesFunction", {"RATE#*", "CLAIM#*", "DOC#*"}),
+        ("MessagesDeliveriesFunction", {"RATE#*", "CLAIM#*", "DELIVERY#*"}),
+    ],
+)
+def test_a_function_of_workflow_runs_writes_the_rows_of_its_own_routes_alone(function: str, rows: set[str]) -> None:
+    writing = re.compile(r"dynamodb:(Put|Update|BatchWrite)Item")
+    (writes,) = (each for each in statements(function) if any(map(writing.fullmatch, as_list(each["Action"]))))
+    assert set(leading_keys(writes)) == rows
+
+
+def test_every_path_of_the_workflow_runs_family_is_served_also_below_v1() -> None:
+    served = {
+        (event["Properties"]["Method"], event["Properties"]["Path"])
+        for name in FUNCTIONS
+        if name.startswith("Workflow") and name != "WorkflowRunsWorkerFunction"
+        for event in FUNCTIONS[name]["Events"].values()
+    }
+    runs = {
+        ("POST", "/workflow_runs/batch"),
+        ("POST", "/workflow_runs"),
+        ("GET", "/workflow_runs"),
+        *((method, "/workflow_runs/{id}") for method in ("GET", "POST", "DELETE")),
+        ("POST", "/workflow_runs/{id}/cancel"),
+        ("POST", "/workflow_runs/{id}/review"),
+        ("GET", "/workflow_runs/batch/{batch_id}"),
+        ("POST", "/workflow_runs/batch/{batch_id}/cancel"),
+    }
+    roots = {
+        "/workflows": ("GET", "POST"),
+        "/files": ("GET", "POST", "DELETE"),
+        "/webhook_endpoints": ("GET", "POST", "DELETE"),
+        "/webhook_subscriptions": ("GET", "POST", "DELETE"),
+    }
+    below = {
+        (method, f"{root}{path}") for root, methods in roots.items() for method in methods for path in ("", "/{proxy+}")
+    }
+    assert served == {(method, f"{prefix}{path}") for prefix in ("", "/v1") for method, path in runs | below}
+
+
 def test_uploads_of_media_are_told_and_what_cannot_be_told_is_kept() -> None:
     bucket, queue = RESOURCES["Bucket"]["Properties"], {"Fn::GetAtt": ["MediaUploadedDeadLetters", "Arn"]}
     assert bucket["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
@@ -396,3 +466,5 @@ def test_what_the_gateway_answers_itself_is_in_every_familys_envelope(kind: str,
     assert (told["data"], told["message"]) == (None, told["error"]["message"])
     assert told["error_code"] in {10003, 10006}
     assert told["error"]["code"] in {code for _, code in TABLE.values()}
+    assert (told["success"], told["retryable"]) == (False, status == "429")
+    assert told["code"] in {"NOT_FOUND", "INVALID_REQUEST", "RATE_LIMIT_EXCEEDED"}

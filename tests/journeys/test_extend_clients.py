@@ -69,7 +69,12 @@ def test_the_client_of_2025_batches_lists_gets_changes_and_uploads(
     stack: Stack, python: Callable[[str], Path], tmp_path: Path
 ) -> None:
     told = run(
-        python("0.2.0"), "speaks_2025.py", stack["base_url"], stack["api_keys"]["pro"], stack["workflow_id"], str(tmp_path)
+        python("0.2.0"),
+        "speaks_2025.py",
+        stack["base_url"],
+        stack["api_keys"]["pro"],
+        stack["workflow_id"],
+        str(tmp_path),
     )
     assert told["created"] == [True, "draft", "Made by the client"]
     assert told["uploaded"] == ["note.txt", "TXT"]

@@ -47,7 +47,9 @@ seen["uploaded"] = [uploaded.file.name, uploaded.file.type]
 
 Input = BatchWorkflowRunCreateRequestInputsItem
 inputs = [Input(raw_text=f"Invoice Number: INV-{n}\nTotal: ${n}.00", metadata={"n": n, "tag": "ü"}) for n in range(10)]
-inputs.append(Input(file=BatchWorkflowRunFileInput(file_id=uploaded.file.id), metadata={"n": 10}, secrets={"k": "s3cret"}))
+inputs.append(
+    Input(file=BatchWorkflowRunFileInput(file_id=uploaded.file.id), metadata={"n": 10}, secrets={"k": "s3cret"})
+)
 accepted = checked(client.batch_workflow_run.create(workflow_id=workflow_id, inputs=inputs, version="1"))
 seen["accepted"] = [accepted.success, accepted.batch_id.startswith("batch_")]
 

@@ -158,7 +158,9 @@ shown = checked(client.files.retrieve(uploaded.id, raw_text=True))
 seen["file"] = [shown.name, shown.type, shown.contents.raw_text]
 seen["files"] = uploaded.id in [each.id for each in checked(client.files.list()).data]
 seen["file_deleted"] = client.files.delete(uploaded.id).id == uploaded.id
-seen["bad"] = refused(lambda: client.workflow_runs.create_batch(workflow={"id": workflow.id, "version": "0"}, inputs=[]))
+seen["bad"] = refused(
+    lambda: client.workflow_runs.create_batch(workflow={"id": workflow.id, "version": "0"}, inputs=[])
+)
 client.webhook_subscriptions.delete(subscription.id)
 seen["no_subscriptions"] = client.webhook_subscriptions.list().data
 seen["disabled"] = checked(client.webhook_endpoints.update(endpoint.id, status="disabled")).status
