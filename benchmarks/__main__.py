@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-TABLES = ("accept", "lookups", "operations", "capacity", "modules", "stack", "operations_stack")
+TABLES = ("accept", "lookups", "operations", "capacity", "runs", "modules", "stack", "operations_stack", "runs_stack")
 
 
 def main() -> None:

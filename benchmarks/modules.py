@@ -30,6 +30,7 @@ ENVIRONMENT = {
     "BUCKET_NAME": "b",
     "WORK_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/0/w",
     "OPERATIONS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/0/o",
+    "RUNS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/0/r",
     "DELIVERY_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/0/d",
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "bench",

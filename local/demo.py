@@ -13,6 +13,7 @@ from local.demo_checks import DemoFailed
 from local.demo_lookups import lookups
 from local.demo_messages import messages
 from local.demo_operations import operations
+from local.demo_runs import runs
 from local.process import stack_in
 
 
@@ -29,6 +30,7 @@ def main() -> None:
             messages(running)
             lookups(running)
             operations(running)
+            runs(running)
     except (DemoFailed, RuntimeError, requests.RequestException) as exc:
         sys.exit(f"\nThe demo failed: {exc}")
     print(f"\nAll as documented, in {time.monotonic() - started:.1f} s. `make serve` keeps a stack running.")

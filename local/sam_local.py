@@ -70,21 +70,25 @@ def run(listen: str, host: str, directory: Path, options: list[str]) -> int:
 
         outputs = deploy(aws_here.endpoint, storage_only=True)
         samples.seed(
-            outputs["TableName"], outputs["BucketName"], outputs["WorkQueueUrl"], outputs["OperationsQueueUrl"]
+            outputs["TableName"],
+            outputs["BucketName"],
+            outputs["WorkQueueUrl"],
+            outputs["OperationsQueueUrl"],
+            outputs["RunsQueueUrl"],
         )
         seen_from_containers = aws_here.endpoint.replace(listen, host)
         settings = directory / "environment.json"
         settings.write_text(json.dumps({"Parameters": _environment(outputs, aws_here.endpoint, seen_from_containers)}))
         checks = samples.checks(outputs["TableName"])
         wrong = 0
-        print(f"{'function':<18} {'answer':<6} {'seconds':>7}  what it answered")
+        print(f"{'function':<20} {'answer':<6} {'seconds':>7}  what it answered")
         for function in samples.FUNCTIONS:
             started = time.monotonic()
             answer, noise = invoke(function, settings, options)
             good = right(checks[function], answer)
             told = json.dumps(answer)
             took = time.monotonic() - started
-            print(f"{function:<18} {'right' if good else 'WRONG':<6} {took:>7.1f}  {told[:110]}", flush=True)
+            print(f"{function:<20} {'right' if good else 'WRONG':<6} {took:>7.1f}  {told[:110]}", flush=True)
             if not good:
                 wrong += 1
                 print("\n".join(noise.strip().splitlines()[-25:]), file=sys.stderr)
@@ -96,6 +100,7 @@ def _environment(outputs: dict[str, str], here: str, there: str) -> dict[str, st
     queues = {
         "WORK_QUEUE_URL": outputs["WorkQueueUrl"].replace(here, there),
         "OPERATIONS_QUEUE_URL": outputs["OperationsQueueUrl"].replace(here, there),
+        "RUNS_QUEUE_URL": outputs["RunsQueueUrl"].replace(here, there),
         "DELIVERY_QUEUE_URL": outputs["DeliveryQueueUrl"].replace(here, there),
     }
     return {

@@ -28,14 +28,14 @@ from batchwork.use_cases.agents import Agents, Draft
 from batchwork.use_cases.keys import EVERY_SCOPE, Keys, Workspaces
 from batchwork.use_cases.once import Errand
 from batchwork.use_cases.submit import Submit
-from local import samples_operations
+from local import samples_operations, samples_runs
 from local.seed import FAQ, document
 from local.stack import ROOT
 
 Json = dict[str, Any]
 
-#: In the order in which they tell a story: a post is read and deleted, a job worked, a webhook made; a batch is worked,
-#: read, completed, its webhook tried; another cancelled.
+#: In the order in which they tell a story: a post is read and deleted, a job worked, a webhook made; a workflow is shown, its
+#: runs worked, read and changed; a batch is worked, read, completed, its webhook tried and looked up; another cancelled.
 FUNCTIONS = (
     "unrouted",
     "me",
@@ -45,6 +45,13 @@ FUNCTIONS = (
     "operations_worker",
     "resource_events",
     "media_uploaded",
+    "workflows",
+    "workflow_files",
+    "workflow_runs_create",
+    "workflow_runs_worker",
+    "workflow_runs_read",
+    "workflow_runs_change",
+    "workflow_webhooks",
     "messages_agents",
     "messages_chats",
     "messages_create",
@@ -52,6 +59,7 @@ FUNCTIONS = (
     "messages_read",
     "completion",
     "webhook_sender",
+    "messages_deliveries",
     "messages_cancel",
     "sweeper",
 )
@@ -75,8 +83,10 @@ def events() -> set[str]:
     return {path.stem for path in (ROOT / "events").glob("*.json")}
 
 
-def seed(table: str, bucket: str, work_queue: str, operations_queue: str) -> None:
-    """Make the workspace, key, agent, two batches, and the resources and job of the events, with the ids they name."""
+def seed(table: str, bucket: str, work_queue: str, operations_queue: str, runs_queue: str) -> None:
+    """Make the workspace, key, agent, two batches, the resources and job, the workflow and runs of the events, with the ids
+    they name.
+    """
     clock = SystemClock()
     identities, packer = DynamoIdentities(table), Packer(lambda: S3Blobs(bucket))
     workspace = Workspaces(identities, clock, DynamoSequences(table), lambda: NAME).create("Events", "pro")
@@ -103,6 +113,7 @@ def seed(table: str, bucket: str, work_queue: str, operations_queue: str) -> Non
     body = json.loads(asked["body"]) | {"webhook": {"url": WEBHOOK, "secret": "your-webhook-secret"}}
     caller = Caller(workspace, key)
     samples_operations.seed(table, bucket, operations_queue, caller, WEBHOOK)
+    samples_runs.seed(table, runs_queue, caller)
     act = submitter.accept(Request.from_event({**asked, "body": json.dumps(body)}), caller)
     for batch_id in (WORKED, CANCELLED):
         act(Errand(Ticket(batch_id, clock.now())))
@@ -116,6 +127,7 @@ def checks(table: str) -> dict[str, Callable[[Any], bool]]:
     """Return by function whether its answer to its event is right."""
     return {
         **samples_operations.checks(table, NAME),
+        **samples_runs.checks(table, NAME),
         "unrouted": lambda answer: _told(answer, 404)["error_code"] == 10003,
         "me": lambda answer: _told(answer, 200)["data"]["organization"]["name"] == "Events",
         "lookups_batch": lambda answer: _told(answer, 200)["meta"]["batch"]["succeeded"] == 2,
@@ -126,6 +138,7 @@ def checks(table: str) -> dict[str, Callable[[Any], bool]]:
         "messages_read": lambda answer: "9 AM to 6 PM EST" in _told(answer, 200)["data"][0]["response_content"],
         "completion": lambda answer: answer == {"batchItemFailures": []},
         "webhook_sender": lambda answer: answer == {"batchItemFailures": []} and _attempts(table) == [1],
+        "messages_deliveries": lambda answer: len(_told(answer, 200)["data"]) == 1,
         "messages_cancel": lambda answer: _told(answer, 202)["data"]["status"] == "cancelling",
         "sweeper": lambda answer: isinstance(answer, dict) and all(isinstance(n, int) for n in answer.values()),
     }

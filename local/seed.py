@@ -1,5 +1,5 @@
-"""What a fresh local stack holds: a workspace and key per plan, the pro workspace's agents, and in every workspace the
-account and the post that the operations family's documentation names.
+"""What a fresh local stack holds: a workspace and key per plan, the pro workspace's agents and its workflow, and in every
+workspace the account and the post that the operations family's documentation names.
 
 Nobody chose what their lookups do, so they all echo, as the API's documentation shows it. Everything is made by the use
 cases that an operator's CLI and the API use, so that nothing local is special; only the ids of account and post are given.
@@ -18,6 +18,7 @@ from batchwork.adapters.dynamodb.identities import DynamoIdentities
 from batchwork.adapters.dynamodb.resource_rows import AccountCodec, PostCodec
 from batchwork.adapters.dynamodb.sequences import DynamoSequences
 from batchwork.adapters.dynamodb.shelf import DynamoShelf
+from batchwork.adapters.dynamodb.workflow_rows import WorkflowCodec, WorkflowVersionCodec
 from batchwork.adapters.packing import Packer
 from batchwork.adapters.s3 import S3Blobs
 from batchwork.domain.account import Account
@@ -31,10 +32,31 @@ from batchwork.ports import Clock
 from batchwork.use_cases.agents import Agents, Draft
 from batchwork.use_cases.drafts import parts_for
 from batchwork.use_cases.keys import EVERY_SCOPE, Keys, Workspaces
+from batchwork.use_cases.workflows import Workflows
 
 FAQ = Path(__file__).parent / "faq"
 #: The account and the post of the seed document's examples.
 ACCOUNT, POST = "acc_123", "clxold1234567890"
+#: The steps of the local workflow: what is to be known of an invoice.
+INVOICE_STEPS: tuple[dict[str, Any], ...] = (
+    {"name": "trigger", "type": "TRIGGER", "next": [{"step": "parse"}]},
+    {"name": "parse", "type": "PARSE", "next": [{"step": "extract"}]},
+    {
+        "name": "extract",
+        "type": "EXTRACT",
+        "config": {
+            "extractorConfig": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "invoice_number": {"type": ["string", "null"]},
+                        "total": {"type": ["number", "null"]},
+                    },
+                }
+            }
+        },
+    },
+)
 
 
 def seed(table: str, bucket: str) -> dict[str, Any]:
@@ -66,6 +88,7 @@ def seed(table: str, bucket: str) -> dict[str, Any]:
         "api_keys": texts,
         "agent_id": agent.id,
         "unpublished_agent_id": unpublished.id,
+        "workflow_id": workflow(table, ids["pro"], clock),
         "workspaces": ids,
         "lookup_endpoints": list(ENDPOINTS),
     }
@@ -96,6 +119,19 @@ def examples(table: str, workspace_id: str, clock: Clock) -> None:
     dynamodb = aws.client("dynamodb")
     DynamoShelf(table, AccountCodec(), dynamodb).add(account)
     DynamoShelf(table, PostCodec(), dynamodb).add(post)
+
+
+def workflow(table: str, workspace_id: str, clock: Clock) -> str:
+    """Make a workflow and deploy it as version 1; return its id."""
+    dynamodb = aws.client("dynamodb")
+    workflows = Workflows(
+        workflows=DynamoShelf(table, WorkflowCodec(), dynamodb),
+        versions=DynamoShelf(table, WorkflowVersionCodec(), dynamodb),
+        clock=clock,
+    )
+    made = workflows.create(workspace_id, "Invoices", INVOICE_STEPS, Ticket(str(uuid.uuid4()), clock.now()))
+    workflows.deploy(workspace_id, made.id, None, None, Ticket(str(uuid.uuid4()), clock.now()))
+    return made.id
 
 
 def document(path: Path) -> Document:

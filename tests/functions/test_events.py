@@ -12,7 +12,7 @@ from batchwork.adapters import aws
 from local import samples
 
 #: Queues that functions send to.
-NAMES = ("work", "operations", "delivery")
+NAMES = ("work", "operations", "runs", "delivery")
 
 
 def test_every_function_has_an_event_and_a_check() -> None:
@@ -29,12 +29,13 @@ def test_every_event_is_answered_right_one_after_the_other(
         "BUCKET_NAME": bucket,
         "WORK_QUEUE_URL": queues["work"],
         "OPERATIONS_QUEUE_URL": queues["operations"],
+        "RUNS_QUEUE_URL": queues["runs"],
         "DELIVERY_QUEUE_URL": queues["delivery"],
         "ALLOW_LOOPBACK_EGRESS": "true",
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    samples.seed(table, bucket, queues["work"], queues["operations"])
+    samples.seed(table, bucket, queues["work"], queues["operations"], queues["runs"])
     checks = samples.checks(table)
     context: Any = SimpleNamespace(get_remaining_time_in_millis=lambda: 300_000)
     for function in samples.FUNCTIONS:
