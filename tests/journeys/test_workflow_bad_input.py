@@ -21,7 +21,7 @@ def tenant(stack: Stack) -> Iterator[Tenant]:
     """A workspace in which no run may appear, and which is charged nothing."""
     tenant = a_tenant(stack, per_minute=60_000)
     yield tenant
-    assert Workflows(stack, tenant.presented).list() == []
+    assert Workflows(stack, tenant.presented).listed() == []
     assert tenant.used() == 0
 
 
@@ -130,7 +130,7 @@ def test_another_workspaces_workflow_run_and_file_are_as_unknown_as_those_that_n
 ) -> None:
     owner = Workflows(stack, "pro")
     batch_id = owner.batch([OK])
-    run_id = owner.list(batchId=batch_id)[0]["id"]
+    run_id = owner.listed(batchId=batch_id)[0]["id"]
     uploaded = owner.ok("POST", "/files/upload", files={"file": ("a.txt", b"text", "text/plain")})["file"]["id"]
     body = {"workflowId": owner.workflow_id, "inputs": [OK]}
     never = client.refused("POST", "/workflow_runs/batch", 404, json={**body, "workflowId": UNKNOWN})
@@ -145,8 +145,8 @@ def test_another_workspaces_workflow_run_and_file_are_as_unknown_as_those_that_n
     ):
         told = {client.refused(method, f"/workflow_runs/{each}{suffix}", 404, json=sent) for each in (run_id, unknown)}
         assert len(told) == 1
-    assert client.list(batchId=batch_id) == []
-    assert client.list(workflowId=owner.workflow_id) == []
+    assert client.listed(batchId=batch_id) == []
+    assert client.listed(workflowId=owner.workflow_id) == []
     for path in (f"/workflow_runs/batch/{batch_id}", f"/files/{uploaded}", f"/workflows/{owner.workflow_id}"):
         client.refused("GET", path, 404)
     client.refused("POST", f"/workflow_runs/batch/{batch_id}/cancel", 404)

@@ -85,7 +85,7 @@ def test_the_seeds_batch_is_accepted_listed_by_its_batch_and_told_whole(stack: S
     client = Workflows(stack)
     inputs = [{"rawText": INVOICE.format(n=n), "metadata": {"n": n}, "name": f"run {n}"} for n in range(25)]
     batch_id = client.batch(inputs)
-    listed = client.list(7, batchId=batch_id)
+    listed = client.listed(7, batchId=batch_id)
     assert len({each["id"] for each in listed}) == 25
     summaries = client.settled(batch_id)
     assert {each["batchId"] for each in summaries} == {batch_id}
@@ -144,7 +144,7 @@ def test_every_run_is_listed_once_in_order_while_others_are_added(client: Workfl
 def test_a_walk_through_a_batch_that_is_being_worked_shows_every_run_once(client: Workflows, direction: str) -> None:
     batch_id = client.batch([{"rawText": f"text {n}"} for n in range(300)])
     for _ in range(3):
-        ids = [each["id"] for each in client.list(20, batchId=batch_id, sortDir=direction)]
+        ids = [each["id"] for each in client.listed(20, batchId=batch_id, sortDir=direction)]
         missing = 300 - len(set(ids))
         assert missing == 0
         if direction == "desc":  # ascending, a run that settles meanwhile comes again at its new place
@@ -159,12 +159,12 @@ def test_filters_leave_what_was_asked_for(client: Workflows) -> None:
     two = client.batch([{"rawText": "b"}] * 4)
     client.settled(one)
     client.settled(two)
-    assert len(client.list(workflowId=first)) == 3
-    assert {each["status"] for each in client.list(workflowId=client.workflow_id)} == {"NEEDS_REVIEW"}
-    assert len(client.list(2, status="NEEDS_REVIEW")) == 4
-    assert client.list(status="FAILED") == []
-    assert len(client.list(3, batchId=one, status="PROCESSED")) == 3
-    assert client.list(batchId=one, status="NEEDS_REVIEW") == []
+    assert len(client.listed(workflowId=first)) == 3
+    assert {each["status"] for each in client.listed(workflowId=client.workflow_id)} == {"NEEDS_REVIEW"}
+    assert len(client.listed(2, status="NEEDS_REVIEW")) == 4
+    assert client.listed(status="FAILED") == []
+    assert len(client.listed(3, batchId=one, status="PROCESSED")) == 3
+    assert client.listed(batchId=one, status="NEEDS_REVIEW") == []
 
 
 def test_an_idempotency_key_makes_a_clients_retry_safe(client: Workflows) -> None:
@@ -176,7 +176,7 @@ def test_an_idempotency_key_makes_a_clients_retry_safe(client: Workflows) -> Non
         )
     assert {answer.status_code for answer in answers} <= {200, 409}
     assert len({answer.json()["batchId"] for answer in answers if answer.status_code == 200}) == 1
-    assert len(client.list()) == 5
+    assert len(client.listed()) == 5
 
 
 def test_a_version_never_changes_under_its_runs(client: Workflows) -> None:
@@ -325,7 +325,7 @@ def test_a_run_is_changed_cancelled_and_deleted(client: Workflows) -> None:
     deleted = client.ok("DELETE", f"/workflow_runs/{single[0]['id']}")
     assert deleted["workflowRunId"] == single[0]["id"]
     client.refused("GET", f"/workflow_runs/{single[0]['id']}", 404)
-    assert single[0]["id"] not in {each["id"] for each in client.list()}
+    assert single[0]["id"] not in {each["id"] for each in client.listed()}
 
 
 def test_a_cancelled_batch_ends_every_run_and_tells_of_each_once(client: Workflows, files: str) -> None:
@@ -348,11 +348,11 @@ def test_a_cancelled_batch_ends_every_run_and_tells_of_each_once(client: Workflo
         client.subscribe(endpoint["id"], client.workflow_id, ["workflow_run.completed", "workflow_run.cancelled"])
         batch_id = client.batch([{"file": {"fileUrl": url}} for _ in range(200)])
         time.sleep(0.5)
-        run_id = client.list(1000, batchId=batch_id)[-1]["id"]
+        run_id = client.listed(1000, batchId=batch_id)[-1]["id"]
         cancelled = client.ok("POST", f"/workflow_runs/{run_id}/cancel")["workflowRun"]
         assert cancelled["status"] == "CANCELLED"
         client.ok("POST", f"/workflow_runs/batch/{batch_id}/cancel")
-        at_once = client.list(1000, batchId=batch_id)
+        at_once = client.listed(1000, batchId=batch_id)
         assert len({each["id"] for each in at_once}) == 200
         summaries = client.settled(batch_id)
         statuses = {each["id"]: each["status"] for each in summaries}

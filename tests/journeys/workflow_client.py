@@ -52,7 +52,7 @@ class Workflows:
         batch_id: str = accepted["batchId"]
         return batch_id
 
-    def list(self, size: int = 100, **query: Any) -> list[Json]:
+    def listed(self, size: int = 100, **query: Any) -> list[Json]:
         """Return all summaries of a list, page by page."""
         found: list[Json] = []
         token: str | None = None
@@ -76,7 +76,7 @@ class Workflows:
         """Return the summaries of a batch once no run of it is open."""
         until = time.monotonic() + seconds
         while True:
-            found = self.list(1000, batchId=batch_id)
+            found = self.listed(1000, batchId=batch_id)
             if found and not {each["status"] for each in found} & OPEN:
                 return found
             assert time.monotonic() < until, [each["status"] for each in found]
