@@ -16,6 +16,7 @@ from typing import ClassVar
 
 import docx
 import openpyxl
+import pypdf
 import pytest
 
 from journeys.client import Stack
@@ -390,3 +391,121 @@ def test_a_large_file_is_put_straight_to_the_bucket(client: Workflows) -> None:
     shown = client.ok("GET", f"/files/{announced['file']['id']}")["file"]
     assert shown["type"] == "TXT"
     assert requests.get(shown["presignedUrl"], timeout=60).content == content
+
+
+def a_pdf(*texts: str, password: str | None = None) -> bytes:
+    """Return a PDF with a page for each text."""
+    writer = pypdf.PdfWriter()
+    for text in texts:
+        page = writer.add_blank_page(300, 300)
+        font = pypdf.generic.DictionaryObject(
+            {
+                pypdf.generic.NameObject("/Type"): pypdf.generic.NameObject("/Font"),
+                pypdf.generic.NameObject("/Subtype"): pypdf.generic.NameObject("/Type1"),
+                pypdf.generic.NameObject("/BaseFont"): pypdf.generic.NameObject("/Helvetica"),
+            }
+        )
+        fonts = pypdf.generic.DictionaryObject({pypdf.generic.NameObject("/F1"): font})
+        page[pypdf.generic.NameObject("/Resources")] = pypdf.generic.DictionaryObject(
+            {pypdf.generic.NameObject("/Font"): fonts}
+        )
+        drawn = pypdf.generic.DecodedStreamObject()
+        lines = " T* ".join(f"({line}) Tj" for line in text.split("\n"))
+        drawn.set_data(f"BT /F1 12 Tf 14 TL 20 250 Td {lines} ET".encode())
+        page[pypdf.generic.NameObject("/Contents")] = writer._add_object(drawn)  # noqa: SLF001 -- pypdf has no other
+    if password is not None:
+        writer.encrypt(password, algorithm="RC4-128")
+    written = io.BytesIO()
+    writer.write(written)
+    return written.getvalue()
+
+
+def test_an_encrypted_pdf_needs_its_password(client: Workflows, files: str) -> None:
+    locked = a_pdf("Total: 7", password="open sesame")  # noqa: S106 -- a test's
+    part = {"file": ("locked.pdf", locked, "application/pdf")}
+    assert "password" in client.refused("POST", "/files/upload", 400, files=part)
+    client.refused("POST", "/files/upload", 400, files=part, data={"password": "wrong"})
+    opened = client.ok("POST", "/files/upload", files=part, data={"password": "open sesame"})["file"]
+    assert "open sesame" not in json.dumps(opened)
+    served("/locked.pdf", locked, "application/pdf")
+    inputs = [{"file": {"fileId": opened["id"]}}, {"file": {"fileUrl": f"{files}/locked.pdf"}}]
+    runs = client.runs(client.batch(inputs))
+    assert [run["status"] for run in runs] == ["PROCESSED", "FAILED"]
+    assert runs[1]["failureReason"] == "PASSWORD_PROTECTED_FILE"
+
+
+def test_a_pdf_of_several_documents_is_split_and_each_is_read(client: Workflows, files: str) -> None:
+    total = {"schema": {"type": "object", "properties": {"total": {"type": ["number", "null"]}}}}
+    kinds = {
+        "splitClassifications": [
+            {"id": "cls_invoice", "type": "invoice", "description": "An invoice", "keywords": ["invoice"]},
+            {"id": "cls_receipt", "type": "receipt", "description": "A receipt", "keywords": ["receipt"]},
+        ]
+    }
+    client.deployed(
+        pipeline(
+            step("cut", "SPLIT", config={"splitterConfig": kinds}, cls_invoice="read"),
+            step("read", "EXTRACT", config={"extractorConfig": total}),
+        )
+    )
+    served("/many.pdf", a_pdf("Invoice 1\nTotal: 10", "more of it", "Receipt\nTotal: 3", "Invoice 2\nTotal: 20"))
+    (run,) = client.runs(client.batch([{"file": {"fileUrl": f"{files}/many.pdf"}}]))
+    assert run["status"] == "PROCESSED"
+    (cut,) = (each["output"]["splits"] for each in run["outputs"] if each["type"] == "SPLITTER")
+    assert [(each["type"], each["startPage"], each["endPage"]) for each in cut] == [
+        ("invoice", 1, 2),
+        ("receipt", 3, 3),
+        ("invoice", 4, 4),
+    ]
+    read = [each["output"]["value"] for each in run["outputs"] if each["type"] == "EXTRACT"]
+    assert read == [{"total": 10}, {"total": 20}]
+    part = client.ok("GET", f"/files/{cut[0]['fileId']}", params={"rawText": "true"})["file"]
+    assert part["parentFileId"] == run["files"][0]["id"]
+    assert "Invoice 1" in part["contents"]["rawText"]
+    assert "Receipt" not in part["contents"]["rawText"]
+
+
+def test_an_external_service_is_asked_with_the_runs_secrets_and_its_answer_is_kept(client: Workflows) -> None:
+    seen: list[tuple[dict[str, str], bytes]] = []
+
+    class Service(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            seen.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            answer = b'{"limit": 500}'
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            """Keep quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
+    Thread(target=server.serve_forever, daemon=True).start()
+    asked = {
+        "requestOptions": {
+            "url": f"http://127.0.0.1:{server.server_address[1]}/limits",
+            "method": "POST",
+            "headers": {"Authorization": "Bearer {{secrets.token}}"},
+        }
+    }
+    client.deployed(
+        pipeline(
+            step("limits", "EXTERNAL_DATA_VALIDATION", "check", config=asked),
+            step("check", "RULE_VALIDATION", config={"rules": [{"name": "known", "formula": "limits.limit = 500"}]}),
+        )
+    )
+    batch_id = client.batch([{"rawText": "x", "metadata": {"customer": 7}, "secrets": {"token": "s3cret-t0ken"}}])
+    (run,) = client.runs(batch_id)
+    server.shutdown()
+    server.server_close()
+    assert run["status"] == "PROCESSED"
+    ((headers, body),) = seen
+    assert headers["authorization"] == "Bearer s3cret-t0ken"
+    assert b'"customer"' in body
+    assert "s3cret" not in json.dumps(run)
+    external, rules = run["stepRuns"]
+    assert external["output"] == {"limit": 500}
+    assert rules["output"]["rules"] == [{"name": "known", "valid": True}]
