@@ -412,7 +412,7 @@ def a_pdf(*texts: str, password: str | None = None) -> bytes:
         drawn = pypdf.generic.DecodedStreamObject()
         lines = " T* ".join(f"({line}) Tj" for line in text.split("\n"))
         drawn.set_data(f"BT /F1 12 Tf 14 TL 20 250 Td {lines} ET".encode())
-        page[pypdf.generic.NameObject("/Contents")] = writer._add_object(drawn)  # noqa: SLF001 -- pypdf has no other
+        page[pypdf.generic.NameObject("/Contents")] = writer._add_object(drawn)
     if password is not None:
         writer.encrypt(password, algorithm="RC4-128")
     written = io.BytesIO()
@@ -421,7 +421,7 @@ def a_pdf(*texts: str, password: str | None = None) -> bytes:
 
 
 def test_an_encrypted_pdf_needs_its_password(client: Workflows, files: str) -> None:
-    locked = a_pdf("Total: 7", password="open sesame")  # noqa: S106 -- a test's
+    locked = a_pdf("Total: 7", password="open sesame")
     part = {"file": ("locked.pdf", locked, "application/pdf")}
     assert "password" in client.refused("POST", "/files/upload", 400, files=part)
     client.refused("POST", "/files/upload", 400, files=part, data={"password": "wrong"})
