@@ -141,9 +141,7 @@ def runs(running: Json) -> None:
         )
         must(told[0]["payload"]["outputs"][1]["output"]["value"]["total"] == 550.5, "the total is wrong")
         waiting = told[1]["payload"]["id"]
-        approved = client.call(
-            "POST", f"/workflow_runs/{waiting}/review", json={"decision": "approve", "note": "known"}
-        )
+        approved = client.call("POST", f"/workflow_runs/{waiting}/review", json={"decision": "approve"})
         must(approved["workflowRun"]["status"] == "PROCESSED", "a review did not end the run")
         event = _verified(hook, endpoint["signingSecret"])
         print(f"   reviewed, then {event['eventType']}; x-extend-request-signature verified each time")

@@ -17,6 +17,7 @@ from batchwork.edge.endpoint import Envelope
 from batchwork.families.lookups.errors import LookupsEnvelope
 from batchwork.families.messages.errors import MessagesEnvelope
 from batchwork.families.operations.errors import OperationsEnvelope
+from batchwork.families.workflow_runs.errors import WorkflowRunsEnvelope
 
 DOCUMENT = Path(__file__).parents[1] / "docs/openapi.yaml"
 LOOKUPS = {f"/api/v1/{endpoint}/batch" for endpoint in ENDPOINTS}
@@ -91,6 +92,16 @@ FAMILIES = (
         keyless=_posts("/v1/batch/dry-run", "/v1/posts/validate"),
         public=frozenset({("get", "/v1/health")}),
     ),
+    Family(
+        name="workflow runs",
+        paths=r"/(workflow_runs|workflows|files|webhook_endpoints|webhook_subscriptions)(/|\Z)",
+        envelope=WorkflowRunsEnvelope(),
+        error="RunsError",
+        keyed=frozenset({"post", "delete"}),
+        key="IdempotencyKey",
+        refusals=frozenset({"400", "409", "422"}),
+        metered=_posts("/workflow_runs/batch", "/workflow_runs"),
+    ),
 )
 
 
@@ -111,6 +122,12 @@ def resolved(node: dict[str, Any]) -> dict[str, Any]:
     for step in node["$ref"].removeprefix("#/").split("/"):
         found = found[step]
     return found
+
+
+def served_at(path: str) -> list[str]:
+    """Return where a documented path is served: below each of its servers, which are the document's unless it has others."""
+    servers = document()["paths"][path].get("servers", document()["servers"])
+    return [f"{server['url'].removeprefix('{base_url}')}{path}" for server in servers]
 
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -1,43 +1,65 @@
-"""completion: stream records of headers that have nothing left (the event source's filter sees to that)."""
+"""completion: stream records of headers that have nothing left, and of units of runs that were settled without a worker (the
+event source's filters see to that).
+
+Both in one function: a third reader of the table's stream would be throttled (AWS limit).
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+from batchwork.adapters import aws
 from batchwork.adapters.clock import SystemClock
+from batchwork.adapters.dynamodb import keys
 from batchwork.adapters.dynamodb.batches import DynamoBatches
-from batchwork.adapters.packing import Packer
+from batchwork.adapters.dynamodb.runs import DynamoRuns
+from batchwork.adapters.packing import Packer, bucket
 from batchwork.adapters.sqs import SqsDeliveryQueue
 from batchwork.domain.batch import BatchRef
 from batchwork.edge import settings, telemetry
 from batchwork.families.messages import events
+from batchwork.processors.workflow_runs.recording import Recorder
 from batchwork.use_cases.complete import Complete, tell_nobody
+from batchwork.use_cases.end_runs import EndRuns
 
 log = telemetry.logger("completion")
 unexpected = telemetry.unexpected(log)
 KEPT = settings.days("RETENTION_DAYS", 30)
+TABLE = settings.text("TABLE_NAME")
+clock = SystemClock()
+dynamodb = aws.client("dynamodb")
+blobs = bucket(settings.text("BUCKET_NAME"))
+batches = DynamoBatches(
+    TABLE,
+    Packer(blobs),
+    {"messages": KEPT, "operations": settings.days("JOB_RETENTION_DAYS", 7), "workflow_runs": KEPT},
+    dynamodb,
+)
 complete = Complete(
-    batches=DynamoBatches(
-        settings.text("TABLE_NAME"),
-        Packer.in_bucket(settings.text("BUCKET_NAME")),
-        {"messages": KEPT, "operations": settings.days("JOB_RETENTION_DAYS", 7), "workflow_runs": KEPT},
-    ),
+    batches=batches,
     deliveries=SqsDeliveryQueue(settings.text("DELIVERY_QUEUE_URL")),
     announce={"messages": events.delivery_for, "operations": tell_nobody, "workflow_runs": tell_nobody},
-    clock=SystemClock(),
+    clock=clock,
 )
+end_runs = EndRuns(batches, Recorder(DynamoRuns(TABLE, blobs, dynamodb), clock, KEPT).keep)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 -- Lambda's signature
-    """Complete each batch; stop at the first failure, since a shard's later records come again after it."""
-    closed = []
+    """Complete each batch and end each unit's runs; stop at the first failure, since a shard's later records come again
+    after it.
+    """
+    closed: list[str] = []
+    ended = 0
     for record in event["Records"]:
         image = record["dynamodb"]["NewImage"]
-        ref = BatchRef(image["workspace_id"]["S"], image["id"]["S"])
         try:
-            closed.append(f"{ref.batch_id} {complete(ref)}")
+            if "unworked" in image:
+                ended += end_runs(*keys.names_of_chunk(image["pk"]["S"]), {int(image["unit"]["N"])})
+            else:
+                ref = BatchRef(image["workspace_id"]["S"], image["id"]["S"])
+                closed.append(f"{ref.batch_id} {complete(ref)}")
         except Exception as exc:  # noqa: BLE001 -- the record is delivered again
             unexpected(exc)
             return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]}]}
-    log.info("completed", extra={"closed": closed})
+    log.info("completed", extra={"closed": closed, "runs": ended})
     return {"batchItemFailures": []}

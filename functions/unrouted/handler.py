@@ -10,6 +10,7 @@ from batchwork.edge.paths import ByPath
 from batchwork.families.lookups.errors import LookupsEnvelope
 from batchwork.families.messages.errors import MessagesEnvelope
 from batchwork.families.operations.errors import OperationsEnvelope
+from batchwork.families.workflow_runs.errors import WorkflowRunsEnvelope
 from batchwork.gates import to_look
 
 gate = to_look(settings.text("TABLE_NAME"), aws.client("dynamodb"), SystemClock())
@@ -21,6 +22,9 @@ def lost(envelope: Envelope) -> Handler:
 
 
 messages, lookups, operations = lost(MessagesEnvelope()), lost(LookupsEnvelope()), lost(OperationsEnvelope())
+runs = lost(WorkflowRunsEnvelope())
+#: Below these, and below each of them under /v1, is the workflow runs family.
+RUNS = ("/workflow_runs", "/workflows", "/files", "/webhook_endpoints", "/webhook_subscriptions")
 
 handler = ByPath(
     {
@@ -31,5 +35,6 @@ handler = ByPath(
         "/api/v1/enrichment": lookups,
         "/api/v1/me": lookups,
         "/v1": operations,
+        **{before + root: runs for root in RUNS for before in ("", "/v1")},
     }
 )

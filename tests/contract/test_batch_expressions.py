@@ -101,7 +101,20 @@ def test_many_units_are_refused_together_when_one_is_counted(store: BatchStore) 
 
 
 EXPRESSION = re.compile(r"\b(SET|ADD|REMOVE|attribute_(not_)?exists|contains|begins_with|size|AND|= ?:|<=? ?:)")
-KEYWORDS = {"SET", "ADD", "REMOVE", "AND", "OR", "NOT", "IN", "contains", "size", "begins_with", "list_append"}
+KEYWORDS = {
+    "SET",
+    "ADD",
+    "REMOVE",
+    "AND",
+    "OR",
+    "NOT",
+    "IN",
+    "BETWEEN",
+    "contains",
+    "size",
+    "begins_with",
+    "list_append",
+}
 
 
 def expressions() -> list[str]:

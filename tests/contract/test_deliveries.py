@@ -1,19 +1,22 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from factories import AT
+from fakes.bodies import FakeBodies
 from fakes.deliveries import FakeDeliveries
-from unit.webhooks.deliveries import a_delivery, a_told_delivery, an_attempt
+from unit.webhooks.deliveries import a_delivery, a_told_delivery, an_attempt, an_endpoint
 
 from batchwork.adapters import aws
-from batchwork.adapters.dynamodb import keys
+from batchwork.adapters.dynamodb import deliveries, keys
 from batchwork.adapters.dynamodb.deliveries import DynamoDeliveries, delivery_of, delivery_row
-from batchwork.domain.webhook import Delivery, DeliveryStatus
-from batchwork.ports.webhooks import DeliveryStore
+from batchwork.domain.webhook import MAX_INLINE, Delivery, DeliveryStatus, PayloadRef
+from batchwork.ports.webhooks import DeliveryStore, Wanted
 
 HOLD = timedelta(seconds=30)
 LATER = AT + timedelta(hours=1)
@@ -24,7 +27,7 @@ PENDING, DELIVERED, FAILED = DeliveryStatus.PENDING, DeliveryStatus.DELIVERED, D
 def store(request: pytest.FixtureRequest) -> DeliveryStore:
     if request.param == "fake":
         return FakeDeliveries()
-    return DynamoDeliveries(request.getfixturevalue("table"), timedelta(days=30))
+    return DynamoDeliveries(request.getfixturevalue("table"), timedelta(days=30), bodies=FakeBodies())
 
 
 def stored(store: DeliveryStore, delivery: Delivery) -> Delivery:
@@ -39,6 +42,9 @@ def stored(store: DeliveryStore, delivery: Delivery) -> Delivery:
         a_delivery(),
         a_delivery(secret=None, body=b"\x00\xff", url="https://x.example/?q=%20"),
         a_told_delivery(),
+        a_told_delivery(version="2026-02-09", replay_of="d-1", trial=True),
+        a_delivery(body=b"x" * 1024),
+        a_delivery(body=b"x" * MAX_INLINE),
         a_delivery(
             attempts=(an_attempt(), an_attempt(number=2, status=None, error="timeout after 10 s")), status=FAILED
         ),
@@ -196,3 +202,151 @@ def test_a_delivery_to_an_endpoint_goes_through_its_attempts_like_any_other(stor
 
 def test_the_row_of_a_delivery_without_an_endpoint_says_nothing_of_one() -> None:
     assert "endpoint_id" not in delivery_row(a_delivery(), None)
+
+
+# ── Bodies apart from their rows ──
+
+
+@pytest.mark.parametrize(
+    "delivery",
+    [
+        a_delivery(body=b"x" * (MAX_INLINE + 1)),
+        a_told_delivery(body=b'{"object":"workflow_run"}', payload=PayloadRef("workflow_run_1", {"n": 1.5, "a": None})),
+        a_told_delivery(body=b"{}", payload=PayloadRef("workflow_run_1")),
+    ],
+    ids=["large", "payload", "payload without metadata"],
+)
+def test_what_is_large_or_fetched_is_kept_apart_and_its_row_says_where(
+    store: DeliveryStore, delivery: Delivery
+) -> None:
+    assert store.put(delivery)
+    kept = stored(store, delivery)
+    assert kept.blob is not None
+    assert kept == replace(delivery, body=b"", blob=kept.blob)
+    bodies: Any = store.bodies if isinstance(store, FakeDeliveries) else vars(store)["_bodies"]
+    assert bodies.read(kept.blob) == delivery.body
+    assert store.record(kept, an_attempt(), PENDING, LATER).blob == kept.blob
+
+
+def test_a_body_that_can_be_kept_nowhere_is_refused_before_anything_is_written(table: str) -> None:
+    large = a_delivery(body=b"x" * (MAX_INLINE + 1))
+    with pytest.raises(TypeError, match="kept apart"):
+        DynamoDeliveries(table).put(large)
+    assert DynamoDeliveries(table).get("acme", large.id) is None
+
+
+def test_a_body_that_compresses_well_costs_few_write_units() -> None:
+    row = delivery_row(a_delivery(body=b'{"a":"b"},' * 10_000), None)
+    assert "body" not in row
+    assert len(row["zipped"]["B"]) < 1000
+
+
+# ── Turns ──
+
+
+def test_a_turn_is_kept_until_the_attempt_is_made(store: DeliveryStore) -> None:
+    delivery = a_told_delivery()
+    store.put(delivery)
+    store.postpone(delivery, LATER, AT + timedelta(minutes=5))
+    assert stored(store, delivery) == replace(delivery, due_at=LATER, turn_at=AT + timedelta(minutes=5))
+    store.postpone(delivery, LATER + HOLD)
+    assert stored(store, delivery).turn_at == AT + timedelta(minutes=5)
+    assert store.record(delivery, an_attempt(), PENDING, LATER).turn_at is None
+    assert stored(store, delivery).turn_at is None
+
+
+def test_a_turn_is_not_given_to_an_attempt_that_was_made_meanwhile(store: DeliveryStore) -> None:
+    delivery = a_told_delivery()
+    store.put(delivery)
+    recorded = store.record(delivery, an_attempt(), PENDING, LATER)
+    store.postpone(delivery, LATER + HOLD, AT)
+    assert stored(store, delivery) == recorded
+
+
+# ── The log of an endpoint ──
+
+ENDPOINT = an_endpoint(id="wh_c1")
+IDS = [f"20000000-0000-4000-8000-{number:012d}" for number in range(8)]
+
+
+def logged(store: DeliveryStore, **wanted: Any) -> tuple[list[str], str | None]:
+    page = store.of_endpoint("acme", "wh_c1", Wanted(**{"limit": 10, **wanted}))
+    return [each.id for each in page.entries], page.next
+
+
+@pytest.fixture
+def log(store: DeliveryStore) -> DeliveryStore:
+    """Eight deliveries a minute apart, every other one failed; and those of others."""
+    for number, name in enumerate(IDS):
+        made_at = AT + timedelta(minutes=number)
+        delivery = replace(a_told_delivery(id=name, endpoint=ENDPOINT), created_at=made_at, due_at=made_at)
+        store.put(delivery)
+        store.record(delivery, an_attempt(), FAILED if number % 2 else DELIVERED, None)
+    store.put(a_told_delivery(endpoint=an_endpoint(id="wh_c2")))
+    store.put(a_told_delivery(endpoint=an_endpoint(id="wh_c1", workspace_id="other")))
+    store.put(a_delivery())
+    return store
+
+
+def test_the_log_of_an_endpoint_has_its_deliveries_newest_first_with_their_attempts(log: DeliveryStore) -> None:
+    assert logged(log) == (IDS[::-1], None)
+    (newest,) = log.of_endpoint("acme", "wh_c1", Wanted(limit=1)).entries
+    assert newest == stored(log, newest)
+    assert newest.attempts == (an_attempt(),)
+    assert log.of_endpoint("acme", "wh_none", Wanted(limit=10)).entries == []
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 7, 8, 9])
+@pytest.mark.parametrize(("status", "ids"), [(None, IDS[::-1]), (FAILED, IDS[::-2]), (PENDING, [])])
+def test_a_walk_through_the_log_finds_each_once_and_ends(
+    log: DeliveryStore, limit: int, status: DeliveryStatus | None, ids: list[str]
+) -> None:
+    found, after = logged(log, limit=limit, status=status)
+    assert len(found) <= limit
+    while after is not None:
+        assert re.fullmatch(r"[0-9]{13}_[a-z0-9-]{36}", after)
+        part, after = logged(log, limit=limit, status=status, after=after)
+        assert len(part) <= limit
+        found += part
+    assert found == ids
+
+
+def test_a_page_that_is_the_last_one_does_not_go_on(log: DeliveryStore) -> None:
+    assert logged(log, limit=8)[1] is None
+    assert logged(log, limit=4, status=FAILED)[1] is None
+
+
+def test_what_is_made_during_a_walk_is_not_in_it(log: DeliveryStore) -> None:
+    found, after = logged(log, limit=3)
+    later = AT + timedelta(hours=1)
+    log.put(replace(a_told_delivery(endpoint=ENDPOINT), created_at=later))
+    assert found + logged(log, after=after)[0] == IDS[::-1]
+
+
+def test_since_takes_the_moment_in_and_until_leaves_it_out(log: DeliveryStore) -> None:
+    third, fifth = AT + timedelta(minutes=3), AT + timedelta(minutes=5)
+    assert logged(log, since=third)[0] == IDS[:2:-1]
+    assert logged(log, until=fifth)[0] == IDS[4::-1]
+    assert logged(log, since=third, until=fifth)[0] == [IDS[4], IDS[3]]
+    assert logged(log, since=fifth, until=third) == ([], None)
+    assert logged(log, since=datetime(1, 1, 1, tzinfo=UTC))[0] == IDS[::-1]
+
+
+def test_a_page_that_finds_too_little_in_many_reads_goes_on(
+    log: DeliveryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "_ROWS", 1)
+    monkeypatch.setattr(deliveries, "_QUERIES", 1)
+    monkeypatch.setattr(FakeDeliveries, "searched", 4)
+    found, after = logged(log, limit=1, status=PENDING)
+    assert found == []
+    assert after is not None
+    rounds = 0
+    while after is not None:
+        _, after = logged(log, limit=1, status=PENDING, after=after)
+        rounds += 1
+        assert rounds < 9
+
+
+def test_a_delivery_without_an_endpoint_is_in_no_log() -> None:
+    assert not {"group_pk", "group_sk"} & delivery_row(a_delivery(), None).keys()

@@ -66,7 +66,8 @@ def all_of(shelf: Shelf[Post], limit: int, **given: Any) -> list[list[str]]:
     pages: list[list[str]] = []
     last: str | None = None
     while True:
-        page = shelf.page("acme", last, limit, given.get("wanted", lambda _: True), given.get("since", ""))
+        wanted, since, ascending = (given.get(name) for name in ("wanted", "since", "ascending"))
+        page = shelf.page("acme", last, limit, wanted or (lambda _: True), since or "", ascending=bool(ascending))
         pages.append([each.id for each in page.entries])
         if page.next is None:
             return pages
@@ -180,6 +181,19 @@ def test_a_list_is_newest_first_and_each_page_goes_on_after_the_one_before(shelf
         shelf.add(a_post(number))
     assert all_of(shelf, 2) == [["post_c0004", "post_c0003"], ["post_c0002", "post_c0001"], ["post_c0000"]]
     assert all_of(shelf, 5) == [["post_c0004", "post_c0003", "post_c0002", "post_c0001", "post_c0000"]]
+
+
+def test_a_list_may_be_read_oldest_first(shelf: Shelf[Post]) -> None:
+    for number in range(5):
+        shelf.add(a_post(number))
+    assert all_of(shelf, 2, ascending=True) == [
+        ["post_c0000", "post_c0001"],
+        ["post_c0002", "post_c0003"],
+        ["post_c0004"],
+    ]
+    assert all_of(shelf, 2, ascending=True, since="post_c0003") == [["post_c0003", "post_c0004"]]
+    later = shelf.page("acme", "post_c0001", 9, lambda _: True, "post_c0003", ascending=True)
+    assert [each.id for each in later.entries] == ["post_c0003", "post_c0004"]
 
 
 def test_a_page_holds_what_is_wanted_only(shelf: Shelf[Post]) -> None:

@@ -26,7 +26,22 @@ def shelf(request: pytest.FixtureRequest) -> Shelf[WebhookEndpoint]:
 
 
 @pytest.mark.parametrize(
-    "endpoint", [an_endpoint(), an_endpoint(enabled=False, url="https://x.example/?q=%20", events=("media.uploaded",))]
+    "endpoint",
+    [
+        an_endpoint(),
+        an_endpoint(enabled=False, url="https://x.example/?q=%20", events=("media.uploaded",)),
+        an_endpoint(
+            style="extend",
+            previous="wss_before",
+            previous_until=AT,
+            rotation="ticket-1",
+            rate=60,
+            name="Mine",
+            headers={"Authorization": "Bearer x"},
+            version="2026-02-09",
+            url_threshold=0,
+        ),
+    ],
 )
 def test_an_endpoint_comes_back_as_it_was_added(shelf: Shelf[WebhookEndpoint], endpoint: WebhookEndpoint) -> None:
     assert shelf.add(endpoint)
@@ -47,7 +62,7 @@ def test_a_note_neither_keeps_a_change_from_being_written_nor_is_lost_in_it(tabl
 
 def test_a_row_shows_no_secret_to_who_reads_its_attributes_and_names_no_event(table: str) -> None:
     shelf = DynamoShelf(table, WebhookEndpointCodec())
-    endpoint = an_endpoint(secret="whsec_of-the-endpoint")
+    endpoint = an_endpoint(secret="whsec_of-the-endpoint", previous="whsec_of-the-endpoint-before", previous_until=AT)
     shelf.add(endpoint)
     row = aws.client("dynamodb").get_item(TableName=table, Key=keys.resource("HOOK", "acme", endpoint.id))["Item"]
     assert "whsec_of-the-endpoint" not in str({name: value for name, value in row.items() if name != "packed"})

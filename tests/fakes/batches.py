@@ -28,6 +28,8 @@ class FakeBatches:
         self.items: dict[BatchRef, list[Item]] = {}
         self.units: dict[BatchRef, dict[int, UnitState]] = {}
         self.checks: dict[BatchRef, datetime] = {}
+        #: What the stream's filter finds: units that no worker settled.
+        self.unworked: list[tuple[BatchRef, int]] = []
         self._lock = threading.RLock()
 
     def create(self, batch: Batch, items: Sequence[Item], check_at: datetime, charge: Charge) -> bool:
@@ -105,6 +107,7 @@ class FakeBatches:
             if state.settled or (state.lease and state.lease.until > now):
                 return False
             self.units[batch.ref][unit.number] = UnitState(number=unit.number, settled=True, results=tuple(results))
+            self.unworked.append((batch.ref, unit.number))
             return True
 
     def count(self, batch: Batch, tallies: Sequence[Tally]) -> Batch:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from batchwork.domain.batch import Batch, BatchRef
-from batchwork.domain.webhook import Delivery
+from batchwork.domain.webhook import Delivery, Recovery
 
 
 class FakeWorkQueue:
@@ -27,7 +27,11 @@ class FakeDeliveryQueue:
     def __init__(self) -> None:
         self.sent: list[tuple[str, int, timedelta]] = []
         self.waits: list[int] = []
+        self.recoveries: list[Recovery] = []
 
     def send(self, delivery: Delivery, delay: timedelta = timedelta(), waits: int = 0) -> None:
         self.sent.append((delivery.id, len(delivery.attempts) + 1, delay))
         self.waits.append(waits)
+
+    def recover(self, recovery: Recovery) -> None:
+        self.recoveries.append(recovery)

@@ -61,15 +61,24 @@ class FakeShelf(Generic[R]):
             return True
 
     def page(
-        self, workspace_id: str, after: str | None, limit: int, wanted: Callable[[R], bool], since: str = ""
+        self,
+        workspace_id: str,
+        after: str | None,
+        limit: int,
+        wanted: Callable[[R], bool],
+        since: str = "",
+        *,
+        ascending: bool = False,
     ) -> Slice[R]:
         ids = sorted(
-            (each for workspace, each in self.stored if workspace == workspace_id and each >= since), reverse=True
+            (each for workspace, each in self.stored if workspace == workspace_id and each >= since),
+            reverse=not ascending,
         )
         found = [
             self.stored[workspace_id, each]
             for each in ids
-            if (after is None or each < after) and wanted(self.stored[workspace_id, each])
+            if (after is None or (each > after if ascending else each < after))
+            and wanted(self.stored[workspace_id, each])
         ]
         return Slice(found[:limit], found[limit - 1].id if len(found) > limit else None)
 

@@ -11,27 +11,30 @@ from typing import Any
 import pytest
 from engine import Died, Dying, Fuse
 from factories import a_caller
+from fakes.bodies import FakeBodies
 from fakes.claims import FakeClaims
 from fakes.clock import FakeClock
 from fakes.deliveries import FakeDeliveries
 from fakes.egress import FakeEgress
 from fakes.endpoint_health import FakeEndpointHealth
+from fakes.endpoint_pace import FakeEndpointPace
 from fakes.queues import FakeDeliveryQueue
 from fakes.shelf import FakeShelf
 from fakes.slots import FakeSlots
-from unit.webhooks.deliveries import a_told_delivery, an_endpoint
+from unit.webhooks.deliveries import a_told_delivery, an_attempt, an_endpoint
 
 from batchwork.domain.event import Event
 from batchwork.domain.idempotency import Answered
-from batchwork.domain.webhook import Delivery, DeliveryStatus
-from batchwork.domain.webhook_endpoint import Health, WebhookEndpoint
+from batchwork.domain.webhook import MAX_INLINE, Delivery, DeliveryStatus, Recovery
+from batchwork.domain.webhook_endpoint import Health, WebhookEndpoint, WebhookSubscription
 from batchwork.ports import Answer
 from batchwork.use_cases.addressees import Addressees
 from batchwork.use_cases.deliver import Deliver
 from batchwork.use_cases.once import Asked, Errand, Once
+from batchwork.use_cases.replay import Again, Recover, Replay, WorkRecovery
 from batchwork.use_cases.room import Room
 from batchwork.use_cases.send import Send
-from batchwork.use_cases.tell import Audience, Tell
+from batchwork.use_cases.tell import Audience, Tell, Told
 from batchwork.use_cases.webhook_endpoints import TryEndpoint, WebhookEndpoints
 
 ENDPOINTS = (an_endpoint(id="wh_c1"), an_endpoint(id="wh_c2", url="https://two.example.com/"))
@@ -45,13 +48,16 @@ class World:
     clock: FakeClock = field(default_factory=lambda: FakeClock(chance=0.0))
     endpoints: FakeShelf[WebhookEndpoint] = field(default_factory=FakeShelf)
     health: FakeEndpointHealth = field(default_factory=FakeEndpointHealth)
+    bodies: FakeBodies = field(default_factory=FakeBodies)
     deliveries: FakeDeliveries = field(default_factory=FakeDeliveries)
+    pace: FakeEndpointPace = field(default_factory=FakeEndpointPace)
     queue: FakeDeliveryQueue = field(default_factory=FakeDeliveryQueue)
     egress: FakeEgress = field(default_factory=FakeEgress)
     claims: FakeClaims = field(default_factory=FakeClaims)
     answers: int = 200
 
     def __post_init__(self) -> None:
+        self.deliveries.bodies = self.bodies
         self._ids = (f"00000000-0000-4000-8000-{number:012d}" for number in count(1))
         for origin in ORIGINS:
             self.egress.names[origin.removeprefix("https://")] = ["93.184.216.34"]
@@ -75,13 +81,23 @@ class World:
 
     def tell(self, event: Event) -> int:
         """Tell of an event as one invocation does."""
-        bodies = {"voxburst": lambda _: b"{}"}
-        return Tell(self.deliveries, self.queue, self.clock, bodies)([event], Audience(self.endpoints))
+        told = {"voxburst": lambda _event, _endpoint: Told(b"{}")}
+        audience = Audience(self.endpoints, FakeShelf[WebhookSubscription]())
+        return Tell(self.deliveries, self.queue, self.clock, told)([event], audience)
 
     def send(self, delivery: Delivery, number: int) -> DeliveryStatus | None:
         """Make an attempt as a sender of its own does."""
         room = Room(FakeSlots(), self.clock, "a sender")
-        sender = Deliver(self.deliveries, self.queue, self.egress, room, self.clock, self.addressees())
+        sender = Deliver(
+            self.deliveries,
+            self.bodies,
+            self.queue,
+            self.egress,
+            room,
+            self.pace,
+            self.clock,
+            self.addressees(),
+        )
         return sender(delivery.workspace_id, delivery.id, number)
 
     def drain(self) -> None:
@@ -128,10 +144,11 @@ def an_event() -> Event:
     return Event(
         id="evt_c1",
         type="post.created",
+        style="voxburst",
         workspace_id="acme",
         subject="post_c1",
         created_at=FakeClock().now(),
-        data={},
+        data=lambda _: {},
     )
 
 
@@ -350,3 +367,159 @@ def test_an_attempt_that_died_while_trying_is_never_sent_behind_the_clients_back
         world.clock.pass_(timedelta(days=1))
         assert world.deliveries.due(world.clock.now(), 10) == []
         assert len(world.egress.sent) == sent
+
+
+# ── Its turn, at an endpoint that takes so many a minute ──
+
+
+def test_a_sender_that_has_to_wait_may_die_at_any_call_and_the_delivery_is_made_once_in_its_turn() -> None:
+    """Break: Deliver._has_turn, postpone the delivery for ever."""
+
+    def make() -> World:
+        world = with_delivery(rate=1)()
+        world.pace.take("acme", "wh_c1", 1, world.clock.now())
+        return world
+
+    for point, world in deaths(make, sending, least=4):
+        world.clock.pass_(timedelta(seconds=40))
+        sending(world)
+        world.drain()
+        (delivery,) = world.told()
+        assert (delivery.status, len(delivery.attempts)) == (DeliveryStatus.DELIVERED, 1), point
+        assert len(world.egress.sent) == 1
+
+
+# ── Delivering again ──
+
+
+def failed(world: World, number: int, **changes: Any) -> Delivery:
+    """Keep a delivery that failed, a minute before now."""
+    at = world.clock.now() - timedelta(minutes=1)
+    name = f"30000000-0000-4000-8000-{number:012d}"
+    told = a_told_delivery(id=name, endpoint=ENDPOINTS[0], event_id=f"evt_c{number}", **changes)
+    world.deliveries.put(replace(told, created_at=at, due_at=at))
+    return world.deliveries.record(told, an_attempt(), DeliveryStatus.FAILED, None)
+
+
+def with_failed(number: int, **changes: Any) -> Callable[[], World]:
+    def make() -> World:
+        world = subscribed()
+        for each in range(number):
+            failed(world, each, **changes)
+        return world
+
+    return make
+
+
+def replays(world: World) -> list[Delivery]:
+    return [each for each in world.deliveries.find("acme", None, 1000) if each.replay_of]
+
+
+def again(process: World) -> Again:
+    return Again(process.deliveries, process.bodies, process.queue)
+
+
+def replaying(process: World, errand: Errand) -> str:
+    first = process.deliveries.get("acme", "30000000-0000-4000-8000-000000000000")
+    endpoint = webhooks(process).get("acme", "wh_c1")
+    assert first is not None
+    if not errand.ticket.again:
+        Replay(again(process)).check(first, endpoint)
+    return Replay(again(process))(first, endpoint, errand.ticket).id
+
+
+@pytest.mark.parametrize("size", [10, MAX_INLINE + 1], ids=["small", "large"])
+def test_who_replays_a_delivery_may_die_at_any_call_and_asking_again_finds_the_one_there_is(size: int) -> None:
+    """Break: replay_id, let it follow from nothing."""
+    for world, answer in died_once_and_again(with_failed(1, body=b"x" * size), replaying, least=6):
+        (made,) = replays(world)
+        assert made.id == answer
+        world.drain()
+        assert [each.status for each in replays(world)] == [DeliveryStatus.DELIVERED]
+        (sent,) = world.egress.sent
+        assert sent.headers["webhook-id"] == "evt_c0"
+        assert len(sent.body) == size
+
+
+def test_a_replay_that_nobody_asks_for_again_is_the_sweepers_wherever_its_maker_died() -> None:
+    for _, world in deaths(with_failed(1), lambda process: once(process, replaying), least=6):
+        world.drain()
+        assert {each.status for each in replays(world)} <= {DeliveryStatus.DELIVERED}
+        assert len(world.egress.sent) == len(replays(world))
+
+
+SINCE = FakeClock().now() - timedelta(hours=1)
+
+
+def recovering(process: World, errand: Errand) -> str:
+    return Recover(process.queue)(webhooks(process).get("acme", "wh_c1"), SINCE, errand.ticket).id
+
+
+def worked(process: World, recovery: Recovery) -> int:
+    return WorkRecovery(again(process), process.endpoints, process.clock)(recovery)
+
+
+def worked_through(world: World) -> None:
+    """Let senders work every page that is queued."""
+    while world.queue.recoveries:
+        world.clock.pass_(timedelta(seconds=1))
+        worked(world, world.queue.recoveries.pop(0))
+
+
+def all_recovered(world: World, number: int) -> bool:
+    names = [f"30000000-0000-4000-8000-{each:012d}" for each in range(number)]
+    return sorted(each.replay_of or "" for each in replays(world)) == names
+
+
+def test_who_asks_for_a_recovery_may_die_at_any_call_and_asking_again_makes_it_whole_and_nothing_twice() -> None:
+    for world, _ in died_once_and_again(with_failed(3), recovering, least=4):
+        assert world.queue.recoveries
+        assert len(set(world.queue.recoveries)) == 1
+        worked_through(world)
+        assert all_recovered(world, 3)
+
+
+def test_who_works_a_recovery_may_die_at_any_call_and_its_message_comes_again() -> None:
+    """Break: WorkRecovery, leave the rest out."""
+
+    def make() -> World:
+        return with_failed(53)()
+
+    recovery = Recovery(id="t-1", workspace_id="acme", endpoint_id="wh_c1", since=SINCE, until=FakeClock().now())
+    for point, world in deaths(make, lambda process: worked(process, recovery), least=150):
+        world.clock.pass_(timedelta(seconds=1))
+        worked(world, recovery)
+        worked_through(world)
+        assert all_recovered(world, 53), point
+        assert {name for name, _, _ in world.queue.sent} == {each.id for each in replays(world)}
+
+
+def test_a_recovery_whose_messages_are_lost_leaves_its_deliveries_to_the_sweeper() -> None:
+    world = with_failed(3)()
+    once(world, recovering)
+    worked_through(world)
+    world.queue.sent.clear()
+    world.drain()
+    assert {each.status for each in replays(world)} == {DeliveryStatus.DELIVERED}
+
+
+# ── A secret anew ──
+
+
+def rotating(process: World, errand: Errand) -> str:
+    return webhooks(process).rotate("acme", "wh_c1", timedelta(hours=24), errand.ticket).secret
+
+
+def test_who_rotates_a_secret_may_die_at_any_call_and_asking_again_shows_the_secret_that_signs() -> None:
+    """Break: WebhookEndpoints.rotate, do not look for the ticket's own rotation."""
+    for world, answer in died_once_and_again(subscribed, rotating, least=4):
+        endpoint = world.endpoints.get("acme", "wh_c1")
+        assert endpoint is not None
+        assert (endpoint.secret, endpoint.previous, endpoint.revision) == (answer, "whsec_test", 2)
+
+
+def test_a_rotation_that_died_leaves_receivers_a_secret_that_verifies() -> None:
+    for _, world in deaths(subscribed, lambda process: once(process, rotating), least=4):
+        endpoint = world.endpoints.get("acme", "wh_c1")
+        assert endpoint is not None
+        assert endpoint.addressed(DELIVERY, world.clock.now()).secret == "whsec_test"

@@ -40,6 +40,9 @@ ROUTES = {
     ("GET", "/api/v1/batches/{batch_id}"): "messages_read",
     ("GET", "/api/v1/batches/{batch_id}/results"): "messages_read",
     ("POST", "/api/v1/batches/{batch_id}/cancel"): "messages_cancel",
+    ("GET", "/api/v1/batches/{batch_id}/deliveries"): "messages_deliveries",
+    ("GET", "/api/v1/batches/{batch_id}/deliveries/{delivery_id}"): "messages_deliveries",
+    ("POST", "/api/v1/batches/{batch_id}/deliveries/{delivery_id}/replay"): "messages_deliveries",
 }
 _requests = itertools.count(1)
 
@@ -150,10 +153,11 @@ class MessagesApi:
     @staticmethod
     def _resource(path: str) -> tuple[str, dict[str, str]]:
         parts = path.split("/")
-        if len(parts) > 4:
-            name, parts[4] = parts[4], "{batch_id}"
-            return "/".join(parts), {"batch_id": name}
-        return path, {}
+        parameters: dict[str, str] = {}
+        for place, name in ((4, "batch_id"), (6, "delivery_id")):
+            if len(parts) > place:
+                parameters[name], parts[place] = parts[place], f"{{{name}}}"
+        return "/".join(parts), parameters
 
     def submit(self, total: int = 2, **changes: Any) -> Any:
         """Submit a batch and return its object."""

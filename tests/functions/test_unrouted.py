@@ -12,6 +12,8 @@ def told(path: str, family: str) -> dict[str, Any]:
     message = f"There is no route PUT {path}."
     if family == "messages":
         return {"data": None, "message": message, "error_code": 10003}
+    if family == "workflow runs":
+        return {"success": False, "error": message}
     return {"error": {"code": "NOT_FOUND" if family == "operations" else "not_found", "message": message}}
 
 
@@ -33,6 +35,18 @@ PATHS = [
     ("/v1/batch/async/x/y", "operations"),
     ("/v1/posts", "operations"),
     ("/v1/billing/7", "operations"),
+    ("/workflow_runs", "workflow runs"),
+    ("/v1/workflow_runs/batch", "workflow runs"),
+    ("/workflow_runs/x/y/z", "workflow runs"),
+    ("/workflows/x", "workflow runs"),
+    ("/v1/workflows", "workflow runs"),
+    ("/files", "workflow runs"),
+    ("/v1/files/upload/x", "workflow runs"),
+    ("/webhook_endpoints/x", "workflow runs"),
+    ("/v1/webhook_subscriptions", "workflow runs"),
+    ("/workflow_runsX", "lookups"),
+    ("/v1/filesX", "operations"),
+    ("/v1/webhooks/x/y", "operations"),
     ("/v10/posts", "lookups"),
     ("/v2/nothing", "lookups"),
     ("/", "lookups"),
@@ -56,6 +70,7 @@ def test_a_path_that_is_not_there_is_404_in_its_familys_envelope_for_anybody(
         ("/api/v1/signals/x", "lookups", "45"),
         ("/api/v1/x", "messages", "1795343460"),
         ("/v1/billing", "operations", "1795343460"),
+        ("/workflow_runs/x/y", "workflow runs", "1795343460"),
     ],
 )
 def test_a_key_is_counted_and_told_its_limits_as_the_family_tells_them(
@@ -72,3 +87,16 @@ def test_a_key_without_requests_left_is_told_to_wait(api: LookupsApi) -> None:
     assert api.call("PUT", "/api/v1/signals/x", key=key).status == 404
     answer = api.call("PUT", "/api/v1/signals/x", key=key)
     assert (answer.status, answer.code, answer.headers["Retry-After"]) == (429, "rate_limit_exceeded", "45")
+
+
+def test_the_workflow_runs_family_answers_in_the_dialect_of_the_request(api: LookupsApi) -> None:
+    answer = api.call("PUT", "/files", key="", headers={"x-extend-api-version": "2026-02-09"})
+    assert (answer.status, answer.body) == (
+        404,
+        {
+            "code": "NOT_FOUND",
+            "message": "There is no route PUT /files.",
+            "retryable": False,
+            "requestId": answer.headers["X-Request-Id"],
+        },
+    )

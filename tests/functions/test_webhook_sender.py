@@ -5,6 +5,7 @@ import hmac
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
@@ -18,11 +19,15 @@ from unit.webhooks.deliveries import a_delivery, a_told_delivery, an_attempt, an
 from unit.webhooks.test_signature import verify_webhook
 
 from batchwork.adapters import aws
+from batchwork.adapters.dynamodb import keys
 from batchwork.adapters.dynamodb.deliveries import DynamoDeliveries
 from batchwork.adapters.dynamodb.endpoint_health import DynamoEndpointHealth
 from batchwork.adapters.dynamodb.shelf import DynamoShelf
 from batchwork.adapters.dynamodb.webhook_endpoint_rows import WebhookEndpointCodec
-from batchwork.domain.webhook import Delivery, DeliveryStatus
+from batchwork.adapters.packing import bucket as opened
+from batchwork.adapters.payloads import S3Bodies
+from batchwork.adapters.sqs import SqsDeliveryQueue
+from batchwork.domain.webhook import MAX_INLINE, Delivery, DeliveryStatus, PayloadRef, Recovery
 from batchwork.domain.webhook_endpoint import WebhookEndpoint
 
 SECRET = "your-webhook-secret"
@@ -34,8 +39,9 @@ def queue(table: str) -> str:
 
 
 @pytest.fixture
-def sender(table: str, queue: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def sender(table: str, bucket: str, queue: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setenv("TABLE_NAME", table)
+    monkeypatch.setenv("BUCKET_NAME", bucket)
     monkeypatch.setenv("DELIVERY_QUEUE_URL", queue)
     monkeypatch.setenv("ALLOW_LOOPBACK_EGRESS", "true")
     return load_function("webhook_sender")
@@ -176,6 +182,7 @@ def test_loopback_and_plain_http_are_refused_where_they_are_not_allowed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TABLE_NAME", table)
+    monkeypatch.setenv("BUCKET_NAME", "bucket")
     monkeypatch.setenv("DELIVERY_QUEUE_URL", queue)
     monkeypatch.delenv("ALLOW_LOOPBACK_EGRESS", raising=False)
     sender = load_function("webhook_sender")
@@ -265,8 +272,8 @@ def test_a_delivery_whose_endpoint_is_gone_or_off_ends_without_a_request(
     assert DynamoDeliveries(table).due(ended.due_at + timedelta(days=1), 10) == []
 
 
-def test_an_endpoint_that_failed_for_too_long_is_switched_off(
-    sender: ModuleType, table: str, receiver: Receiver
+def test_an_endpoint_that_failed_for_too_long_is_switched_off_told_of_and_counted(
+    capsys: pytest.CaptureFixture[str], sender: ModuleType, table: str, receiver: Receiver
 ) -> None:
     receiver.reaction = lambda _: (500, {}, b"")
     endpoint = an_endpoint_of(table, url=receiver.url + "/")
@@ -278,3 +285,74 @@ def test_an_endpoint_that_failed_for_too_long_is_switched_off(
     assert off is not None
     assert (off.enabled, off.revision, off.url, off.secret) == (False, 2, endpoint.url, endpoint.secret)
     assert stored(table, delivery).status is DeliveryStatus.PENDING
+    row = aws.client("dynamodb").get_item(TableName=table, Key=keys.resource("HOOK", "acme", endpoint.id))["Item"]
+    assert row["events"] == {"S": "endpoint.disabled"}
+    (metric,) = [line for line in lines(capsys) if "_aws" in line]
+    assert metric["WebhookEndpointsDisabled"] == [1.0]
+    sender.handler(event(delivery, attempt=2), None)
+    assert not [line for line in lines(capsys) if "WebhookEndpointsDisabled" in line]
+
+
+# ── What an endpoint asks for besides ──
+
+
+def test_a_large_body_and_a_payload_by_url_come_from_the_bucket(
+    capsys: pytest.CaptureFixture[str], sender: ModuleType, table: str, bucket: str, receiver: Receiver
+) -> None:
+    endpoint = an_endpoint_of(table, url=receiver.url + "/", style="extend", secret="wss_secret", headers={"X-Me": "1"})
+    large = a_told_delivery(endpoint=endpoint, body=b"x" * (MAX_INLINE + 1), version="2026-02-09")
+    by_url = a_told_delivery(endpoint=endpoint, body=b'{"id":"run"}', payload=PayloadRef("run"), version="2026-02-09")
+    store = DynamoDeliveries(table, None, None, S3Bodies(opened(bucket)))
+    for delivery in (large, by_url):
+        assert store.put(delivery)
+    assert sender.handler(event(large, by_url), None) == {"batchItemFailures": []}
+    seen = {len(each.body) > 1000: each for each in receiver.seen}
+    assert seen[True].body == large.body
+    payload = json.loads(seen[False].body)["payload"]
+    assert (payload["object"], payload["id"]) == ("signed_data_url", "run")
+    assert f"payloads/acme/{by_url.id}" in payload["data"]
+    for each in receiver.seen:
+        signed = f"v0:{each.headers['x-extend-request-timestamp']}:".encode() + each.body
+        digest = hmac.new(b"wss_secret", signed, hashlib.sha256).hexdigest()
+        assert each.headers["x-extend-request-signature"] == digest
+        assert (each.headers["x-extend-api-version"], each.headers["x-me"]) == ("2026-02-09", "1")
+    logged = "".join(capsys.readouterr())
+    assert payload["data"] not in logged
+    assert "wss_secret" not in logged
+
+
+def test_what_is_beyond_an_endpoints_rate_comes_back_through_the_queue(
+    sender: ModuleType, table: str, queue: str, receiver: Receiver
+) -> None:
+    endpoint = an_endpoint_of(table, url=receiver.url + "/", rate=1)
+    told = [put(table, a_told_delivery(endpoint=endpoint)) for _ in range(3)]
+    for delivery in told:
+        assert sender.handler(event(delivery), None) == {"batchItemFailures": []}
+    assert 1 <= len(receiver.seen) <= 2  # the minute may have ended between
+    waiting = stored(table, told[2])
+    assert (waiting.status, waiting.attempts) == (DeliveryStatus.PENDING, ())
+    assert waiting.turn_at is not None
+    counts = aws.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    assert int(counts["ApproximateNumberOfMessagesDelayed"]) == 3 - len(receiver.seen)
+
+
+def test_a_recovery_makes_what_failed_again(sender: ModuleType, table: str, queue: str, receiver: Receiver) -> None:
+    endpoint = an_endpoint_of(table, url=receiver.url + "/")
+    failed = [put(table, a_told_delivery(endpoint=endpoint)) for _ in range(3)]
+    store = DynamoDeliveries(table)
+    for delivery in failed:
+        store.record(delivery, an_attempt(), DeliveryStatus.FAILED, None)
+    at = datetime.now(UTC)
+    recovery = Recovery(
+        id="t-1", workspace_id="acme", endpoint_id=endpoint.id, since=failed[0].created_at, until=at + timedelta(days=1)
+    )
+    SqsDeliveryQueue(queue).recover(replace(recovery, after="9999999999999_x"))
+    (message,) = aws.client("sqs").receive_message(QueueUrl=queue)["Messages"]
+    record = {"messageId": "m-1", "body": message["Body"]}
+    assert sender.handler({"Records": [record, {**record, "messageId": "m-2"}]}, None) == {"batchItemFailures": []}
+    made = [each for each in store.find("acme", None, 10) if each.replay_of]
+    assert sorted(each.replay_of or "" for each in made) == sorted(each.id for each in failed)
+    assert sender.handler(event(*made), None) == {"batchItemFailures": []}
+    assert len(receiver.seen) == 3
+    row = aws.client("dynamodb").get_item(TableName=table, Key=keys.delivery("acme", made[0].id))["Item"]
+    assert "expires_at" in row

@@ -17,6 +17,7 @@ from factories import a_caller
 from fakes.deliveries import FakeDeliveries
 from fakes.egress import FakeEgress
 from fakes.endpoint_health import FakeEndpointHealth
+from fakes.queues import FakeDeliveryQueue
 from fakes.shelf import FakeShelf
 from resource_world import World
 
@@ -29,9 +30,12 @@ from batchwork.edge.http import Request, Response
 from batchwork.families.operations.errors import OperationsEnvelope
 from batchwork.families.operations.events import STYLE
 from batchwork.families.operations.resources import Calls, Resources
+from batchwork.families.operations.webhook_deliveries import DeliveryCalls
 from batchwork.families.operations.webhooks import WebhookCalls
 from batchwork.ports import Answer as Received
 from batchwork.use_cases.addressees import Addressees
+from batchwork.use_cases.delivery_log import DeliveryLog
+from batchwork.use_cases.replay import Again, Recover, Replay
 from batchwork.use_cases.send import Send
 from batchwork.use_cases.webhook_endpoints import TryEndpoint, WebhookEndpoints
 
@@ -99,6 +103,7 @@ class Counter:
     desk: Desk = field(default_factory=Desk)
     endpoints: FakeShelf[WebhookEndpoint] = field(default_factory=FakeShelf)
     health: FakeEndpointHealth = field(default_factory=FakeEndpointHealth)
+    deliveries: FakeDeliveries = field(default_factory=FakeDeliveries)
     egress: FakeEgress = field(default_factory=FakeEgress)
     answered: set[tuple[str, str, int]] = field(default_factory=set)
 
@@ -109,16 +114,20 @@ class Counter:
 
     @property
     def calls(self) -> Calls:
+        endpoints = WebhookEndpoints(self.endpoints, self.health, self.world.clock, STYLE)
         webhooks = WebhookCalls(
-            WebhookEndpoints(self.endpoints, self.health, self.world.clock, STYLE),
+            endpoints,
             TryEndpoint(
                 Send(self.egress, self.world.clock),
-                FakeDeliveries(),
+                self.deliveries,
                 Addressees(self.endpoints, self.health, self.world.clock, lambda _: None),
             ),
             partial(check_url, allow_loopback=False),
         )
-        return {**self.world.resources.calls, **webhooks.calls()}
+        queue, bodies = FakeDeliveryQueue(), self.deliveries.bodies
+        replay = Replay(Again(self.deliveries, bodies, queue))
+        told = DeliveryCalls(endpoints, DeliveryLog(self.deliveries, bodies), replay, Recover(queue))
+        return {**self.world.resources.calls, **webhooks.calls(), **told.calls()}
 
     def __call__(
         self,

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from desk import make
 from unit.openapi.counter import GONE, HOOK, Counter, documented, example_of, fits
+from unit.webhooks.deliveries import a_told_delivery
 
 from batchwork.domain.batch import BatchRef
 from batchwork.domain.operation import MAX_BODY, root_of
+from batchwork.domain.webhook import MAX_INLINE
 from batchwork.edge.endpoint import BODY_LIMIT
 
 AT = datetime(2026, 4, 9, 12, tzinfo=UTC)
@@ -135,11 +137,34 @@ def webhooks(counter: Counter) -> None:
     counter.egress.receivers[HOOK] = _hangs
     assert not counter("post", "/v1/webhooks/test", {"webhookId": made["id"]})["data"]["success"]
     counter("post", "/v1/webhooks/test", {})
+    deliveries(counter, one)
+    counter("post", "/v1/webhooks/{id}/rotate-secret", {"overlapSeconds": 3600}, **one)
+    counter("post", "/v1/webhooks/{id}/rotate-secret", **one)
+    counter("post", "/v1/webhooks/{id}/rotate-secret", {"overlapSeconds": -1}, **one)
     changed = counter("patch", "/v1/webhooks/{id}", example_of("patch", "/v1/webhooks/{id}"), **one)
     assert not changed["enabled"]
     counter("patch", "/v1/webhooks/{id}", {}, **one)
     counter("delete", "/v1/webhooks/{id}", **one)
     counter("delete", "/v1/webhooks/{id}", **one)
+
+
+def deliveries(counter: Counter, one: dict[str, Any]) -> None:
+    log, again = "/v1/webhooks/{id}/deliveries", "/v1/webhooks/{id}/deliveries/{deliveryId}/replay"
+    for query in ({}, {"limit": "1"}, {"status": "FAILED", "since": "2020-01-01T00:00:00Z"}):
+        assert counter("get", log, query=query, **one)["data"]
+    counter("get", log, query={"since": "yesterday"}, **one)
+    failed = counter("get", log, query={"status": "failed"}, **one)["data"][0]
+    assert counter("get", f"{log}/{{deliveryId}}", deliveryId=failed["id"], **one)["body"]
+    counter("get", f"{log}/{{deliveryId}}", deliveryId="none", **one)
+    replayed = counter("post", again, deliveryId=failed["id"], **one)
+    assert replayed["replayOf"] == failed["id"]
+    counter("post", again, deliveryId=replayed["id"], **one)
+    recover = "/v1/webhooks/{id}/recover"
+    assert counter("post", recover, {"since": "2020-01-01T00:00:00Z"}, **one)["webhookId"] == one["id"]
+    counter("post", recover, {"since": "yesterday"}, **one)
+    large = a_told_delivery(endpoint=counter.endpoints.get("acme", one["id"]), body=b"x" * (MAX_INLINE + 1))
+    counter.deliveries.put(large)
+    assert counter("get", f"{log}/{{deliveryId}}", deliveryId=large.id, **one)["bodyUrl"]
 
 
 def _hangs(_: Any) -> Any:

@@ -36,6 +36,7 @@ from batchwork.families.operations.forward import MAX_ANSWER
 from batchwork.families.operations.media import UploadBody
 from batchwork.families.operations.post_schemas import BulkBody, FixBody, PostBody, WordsBody
 from batchwork.families.operations.presenters import JobStatus
+from batchwork.families.operations.webhook_deliveries import Rotation, Since
 from batchwork.families.operations.webhooks import NewWebhook, Trial, WebhookChanges
 
 TEMPLATE = DOCUMENT.parents[1] / "template.yaml"
@@ -142,6 +143,8 @@ BODIES: dict[str, type[BaseModel]] = {
     "NewWebhook": NewWebhook,
     "WebhookChanges": WebhookChanges,
     "WebhookTrial": Trial,
+    "WebhookRotation": Rotation,
+    "WebhookRecovery": Since,
 }
 BOUNDS = ("minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum", "pattern")
 #: Bounds that the code reads by hand, or that follow from a list of words.

@@ -180,7 +180,22 @@ def test_no_two_writes_kinds_workspaces_or_names_are_one_event() -> None:
         events.event_of("ACCOUNT", replace(AN_ACCOUNT, id="post_c1"), "post.created"),
     ]
     assert len({event.id for event in writes}) == len(writes)
-    assert all(event.subject == event.data["id"] for event in writes)
+    assert all(event.subject == event.data(None)["id"] for event in writes)
+
+
+def test_an_endpoint_that_was_switched_off_is_told_of_by_this_familys_name_and_without_its_secret() -> None:
+    endpoint = an_endpoint(enabled=False, secret="whsec_of-the-endpoint", url="https://hooks.example.com/off")
+    event = events.event_of("HOOK", endpoint, "endpoint.disabled")
+    assert event.type == "webhook.disabled"
+    assert event.type in events.EVENTS
+    assert json.loads(events.body(event))["data"] == {
+        "id": endpoint.id,
+        "workspaceId": "acme",
+        "url": "https://hooks.example.com/off",
+        "events": ["post.created", "post.published"],
+        "enabled": False,
+        "createdAt": "2026-01-15T10:30:00.000Z",
+    }
 
 
 def test_a_trial_is_the_same_for_each_try_of_one_request_and_nothing_that_a_receiver_could_take_for_real() -> None:

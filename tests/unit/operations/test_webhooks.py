@@ -146,7 +146,8 @@ def test_an_endpoint_is_made_and_its_secret_is_told_this_once(world: World) -> N
     called = world("POST", body=BODY)
     assert called.status == 201
     assert list(called.body) == [
-        "id", "url", "events", "enabled", "lastDeliveryAt", "failureCount", "createdAt", "secret",
+        "id", "url", "events", "enabled", "lastDeliveryAt", "failureCount", "createdAt", "rateLimit", "previousSecretUntil",
+        "secret",
     ]  # fmt: skip
     made = called.body
     assert made["id"].startswith("wh_")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 from datetime import datetime, timedelta
+from typing import Any
 
 from factories import AT
 
-from batchwork.domain.webhook import Attempt, Delivery, DeliveryStatus
+from batchwork.domain.webhook import Attempt, Delivery, DeliveryStatus, PayloadRef
 from batchwork.domain.webhook_endpoint import WebhookEndpoint
 
 _numbers = itertools.count(1)
@@ -29,6 +30,10 @@ def a_delivery(
     status: DeliveryStatus = DeliveryStatus.PENDING,
     attempts: tuple[Attempt, ...] = (),
     endpoint_id: str | None = None,
+    version: str | None = None,
+    payload: PayloadRef | None = None,
+    replay_of: str | None = None,
+    trial: bool = False,
 ) -> Delivery:
     return Delivery(
         id=id or f"10000000-0000-4000-8000-{next(_numbers):012d}",
@@ -45,6 +50,10 @@ def a_delivery(
         status=status,
         attempts=attempts,
         endpoint_id=endpoint_id,
+        version=version,
+        payload=payload,
+        replay_of=replay_of,
+        trial=trial,
     )
 
 
@@ -69,6 +78,8 @@ def an_endpoint(
     enabled: bool = True,
     created_at: datetime = AT,
     revision: int = 1,
+    style: str = "voxburst",
+    **more: Any,
 ) -> WebhookEndpoint:
     return WebhookEndpoint(
         id=id,
@@ -79,8 +90,9 @@ def an_endpoint(
         url=url,
         events=events,
         secret=secret,
-        style="voxburst",
+        style=style,
         enabled=enabled,
+        **more,
     )
 
 
@@ -92,6 +104,7 @@ def a_told_delivery(
     event_type: str = "post.created",
     body: bytes = b'{"id":"evt_c000000000000000000000001","type":"post.created"}',
     attempts: tuple[Attempt, ...] = (),
+    **more: Any,
 ) -> Delivery:
     """A delivery to an endpoint: it has no secret of its own."""
     endpoint = endpoint or an_endpoint()
@@ -101,10 +114,11 @@ def a_told_delivery(
         event_id=event_id,
         event_type=event_type,
         subject="post_c1",
-        style="voxburst",
+        style=endpoint.style,
         url=endpoint.url,
         body=body,
         secret=None,
         attempts=attempts,
         endpoint_id=endpoint.id,
+        **more,
     )

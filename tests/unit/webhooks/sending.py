@@ -6,10 +6,12 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from fakes.bodies import FakeBodies
 from fakes.clock import FakeClock
 from fakes.deliveries import FakeDeliveries
 from fakes.egress import FakeEgress, Sent
 from fakes.endpoint_health import FakeEndpointHealth
+from fakes.endpoint_pace import FakeEndpointPace
 from fakes.queues import FakeDeliveryQueue
 from fakes.shelf import FakeShelf
 from fakes.slots import FakeSlots
@@ -28,6 +30,7 @@ ORIGIN = "https://hooks.example.com"
 @dataclass
 class World:
     clock: FakeClock = field(default_factory=lambda: FakeClock(chance=0.0))
+    bodies: FakeBodies = field(default_factory=FakeBodies)
     deliveries: FakeDeliveries = field(default_factory=FakeDeliveries)
     queue: FakeDeliveryQueue = field(default_factory=FakeDeliveryQueue)
     egress: FakeEgress = field(default_factory=FakeEgress)
@@ -36,8 +39,10 @@ class World:
     endpoints: FakeShelf[WebhookEndpoint] = field(default_factory=FakeShelf)
     health: FakeEndpointHealth = field(default_factory=FakeEndpointHealth)
     unexpected: list[Exception] = field(default_factory=list)
+    pace: FakeEndpointPace = field(default_factory=FakeEndpointPace)
 
     def __post_init__(self) -> None:
+        self.deliveries.bodies = self.bodies
         self.deliveries.put(self.delivery)
         self.egress.names["hooks.example.com"] = ["93.184.216.34"]
         self.answers(Answer(200))
@@ -58,7 +63,9 @@ class World:
     def sender(self) -> Deliver:
         room = Room(self.slots, self.clock, "this sender")
         addressees = Addressees(self.endpoints, self.health, self.clock, self.unexpected.append)
-        return Deliver(self.deliveries, self.queue, self.egress, room, self.clock, addressees)
+        return Deliver(
+            self.deliveries, self.bodies, self.queue, self.egress, room, self.pace, self.clock, addressees
+        )
 
     def deliver(self, number: int = 1, **ports: Any) -> DeliveryStatus | None:
         return replace(self.sender(), **ports)(self.delivery.workspace_id, self.delivery.id, number)

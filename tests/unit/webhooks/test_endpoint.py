@@ -20,11 +20,11 @@ def test_an_endpoint_wants_the_events_it_names_while_it_is_enabled() -> None:
 
 
 def test_a_secret_is_whsec_and_base64_of_its_bytes() -> None:
-    assert secret_of(b"\x00" * 24) == f"whsec_{'A' * 32}"
+    assert secret_of(b"\x00" * 24, "voxburst") == f"whsec_{'A' * 32}"
 
 
 def test_secrets_have_at_least_24_random_bytes_and_are_never_the_same() -> None:
-    made = {random_secret() for _ in range(100)}
+    made = {random_secret("voxburst") for _ in range(100)}
     assert len(made) == 100
     assert min(len(base64.b64decode(secret.removeprefix("whsec_"), validate=True)) for secret in made) >= 24
 

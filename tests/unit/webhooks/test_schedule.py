@@ -87,3 +87,14 @@ def test_its_sixth_failed_attempt_is_the_last() -> None:
     schedule = a_delivery(style="voxburst").schedule
     assert step_after(6, None, timedelta(seconds=5), 0.5, schedule) == NextStep(DeliveryStatus.FAILED)
     assert step_after(6, 500, None, 0.0, a_delivery(style="codeer").schedule).status is DeliveryStatus.PENDING
+
+
+#: Spec workflow runs 4.9: at once, then after 1 min, 5 min, 30 min, 2 h, 8 h.
+EXTEND = [60, 300, 1800, 7200, 28800]
+
+
+@pytest.mark.parametrize(("number", "seconds"), list(enumerate(EXTEND, start=1)))
+def test_the_workflow_runs_family_has_a_schedule_of_its_own(number: int, seconds: int) -> None:
+    schedule = a_delivery(style="extend").schedule
+    assert step_after(number, 500, None, 0.0, schedule) == NextStep(DeliveryStatus.PENDING, timedelta(seconds=seconds))
+    assert step_after(6, 500, None, 0.0, schedule) == NextStep(DeliveryStatus.FAILED)

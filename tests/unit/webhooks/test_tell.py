@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
+from factories import AT
 from fakes.clock import FakeClock
 from fakes.deliveries import FakeDeliveries
 from fakes.queues import FakeDeliveryQueue
@@ -12,29 +13,59 @@ from fakes.shelf import FakeShelf
 from unit.webhooks.deliveries import an_endpoint
 
 from batchwork.domain.event import Event
-from batchwork.domain.webhook import Delivery, DeliveryStatus
-from batchwork.domain.webhook_endpoint import WebhookEndpoint
-from batchwork.ports.operations import Slice
-from batchwork.use_cases.tell import Audience, Tell
+from batchwork.domain.item import Json
+from batchwork.domain.webhook import Delivery, DeliveryStatus, PayloadRef
+from batchwork.domain.webhook_endpoint import WebhookEndpoint, WebhookSubscription
+from batchwork.ports.operations import R, Slice
+from batchwork.use_cases.tell import SUBSCRIPTIONS, Audience, Tell, Told
+
+OF_THE_WORKFLOW = ("workflow", "workflow_1")
 
 
 def an_event(
     *,
     id: str = "evt_c1",  # noqa: A002 -- the field's name
     type: str = "post.created",  # noqa: A002 -- the field's name
+    style: str | None = None,
     workspace_id: str = "acme",
+    subject: str = "post_c1",
+    data: Callable[[str | None], Json | None] = lambda _: {"id": "post_c1"},
+    topic: tuple[str, str] | None = None,
+    versions: frozenset[str] = frozenset(),
 ) -> Event:
     return Event(
         id=id,
         type=type,
+        style=style or ("voxburst" if type.startswith("post.") else "extend"),
         workspace_id=workspace_id,
-        subject="post_c1",
+        subject=subject,
         created_at=FakeClock().now() - timedelta(seconds=1),
-        data={"id": "post_c1"},
+        data=data,
+        topic=topic,
+        versions=versions,
     )
 
 
-class Counting(FakeShelf[WebhookEndpoint]):
+def a_subscription(
+    endpoint_id: str,
+    *events: str,
+    resource_id: str = "workflow_1",
+    resource_type: str = "workflow",
+    workspace_id: str = "acme",
+) -> WebhookSubscription:
+    return WebhookSubscription(
+        id=f"whes_{endpoint_id}_{resource_type}_{resource_id}",
+        workspace_id=workspace_id,
+        created_at=AT,
+        updated_at=AT,
+        endpoint_id=endpoint_id,
+        resource_type=resource_type,
+        resource_id=resource_id,
+        events=events,
+    )
+
+
+class Counting(FakeShelf[R]):
     """Counts how often a workspace's list is read."""
 
     def __init__(self) -> None:
@@ -46,27 +77,55 @@ class Counting(FakeShelf[WebhookEndpoint]):
         workspace_id: str,
         after: str | None,
         limit: int,
-        wanted: Callable[[WebhookEndpoint], bool],
+        wanted: Callable[[R], bool],
         since: str = "",
-    ) -> Slice[WebhookEndpoint]:
+        *,
+        ascending: bool = False,
+    ) -> Slice[R]:
         self.read.append(workspace_id)
-        return super().page(workspace_id, after, limit, wanted, since)
+        return super().page(workspace_id, after, limit, wanted, since, ascending=ascending)
 
 
 @dataclass
 class World:
     clock: FakeClock = field(default_factory=FakeClock)
-    endpoints: Counting = field(default_factory=Counting)
+    endpoints: Counting[WebhookEndpoint] = field(default_factory=Counting)
+    subscriptions: Counting[WebhookSubscription] = field(default_factory=Counting)
     deliveries: FakeDeliveries = field(default_factory=FakeDeliveries)
     queue: FakeDeliveryQueue = field(default_factory=FakeDeliveryQueue)
 
     def tell(self, *events: Event) -> int:
-        """Tell of events in an invocation of their own."""
-        bodies = {"voxburst": lambda event: f"told of {event.id}".encode()}
-        return Tell(self.deliveries, self.queue, self.clock, bodies)(events, Audience(self.endpoints))
+        """Tell of events in an invocation of their own. Payloads of "by-url" go as URLs."""
+
+        def told(event: Event, endpoint: WebhookEndpoint) -> Told | None:
+            payload = event.data(endpoint.version)
+            if payload is None:
+                return None
+            body = f"told of {event.id} in {endpoint.version}".encode()
+            return Told(body, PayloadRef(payload["id"]) if endpoint.version == "by-url" else None)
+
+        envelopes = {"voxburst": lambda event, _: Told(f"told of {event.id}".encode()), "extend": told}
+        return Tell(self.deliveries, self.queue, self.clock, envelopes)(events, self.audience())
+
+    def audience(self) -> Audience:
+        return Audience(self.endpoints, self.subscriptions)
 
     def told(self, workspace_id: str = "acme") -> list[Delivery]:
         return self.deliveries.find(workspace_id, None, 100)
+
+    def told_to(self) -> list[str]:
+        return sorted(each.endpoint_id or "" for each in self.told())
+
+    def subscribe(self, endpoint: WebhookEndpoint, *events: str) -> None:
+        assert self.endpoints.add(endpoint)
+        if events:
+            assert self.subscriptions.add(a_subscription(endpoint.id, *events, workspace_id=endpoint.workspace_id))
+
+
+def extend(
+    name: str, version: str = "2026-02-09", *, events: tuple[str, ...] = (), enabled: bool = True
+) -> WebhookEndpoint:
+    return replace(an_endpoint(id=name, events=events, enabled=enabled), style="extend", version=version)
 
 
 @pytest.fixture
@@ -136,3 +195,96 @@ def test_all_endpoints_are_told_though_they_stand_on_many_pages(world: World) ->
         world.endpoints.add(an_endpoint(id=f"wh_c{number:03d}"))
     assert world.tell(an_event()) == 120
     assert world.endpoints.read == ["acme"] * 3
+
+
+# ── What only subscriptions ask for ──
+
+
+def test_an_event_of_a_resource_is_told_to_the_endpoints_that_subscribed_to_it_alone(world: World) -> None:
+    completed = "workflow_run.completed"
+    world.subscribe(extend("wh_c1"), completed)
+    world.subscribe(extend("wh_c2", events=(completed,)))
+    world.subscribe(extend("wh_c3"), "workflow_run.failed")
+    world.subscribe(extend("wh_c4", enabled=False), completed)
+    world.subscribe(extend("wh_c5"))
+    world.subscriptions.add(a_subscription("wh_c5", completed, resource_id="workflow_2"))
+    world.subscriptions.add(a_subscription("wh_c5", completed, resource_type="extractor"))
+    world.subscriptions.add(a_subscription("wh_c5", completed, workspace_id="other"))
+    world.subscriptions.add(a_subscription("wh_of-nobody", completed))
+    assert world.tell(an_event(type=completed, topic=OF_THE_WORKFLOW)) == 1
+    assert world.told_to() == ["wh_c1"]
+
+
+def test_what_only_some_versions_know_is_told_to_endpoints_of_these(world: World) -> None:
+    cancelled = "workflow_run.cancelled"
+    world.subscribe(extend("wh_c1", "2025-04-21"), cancelled)
+    world.subscribe(extend("wh_c2", "2026-02-09"), cancelled)
+    world.tell(an_event(type=cancelled, topic=OF_THE_WORKFLOW, versions=frozenset({"2026-02-09"})))
+    assert world.told_to() == ["wh_c2"]
+
+
+def test_an_event_is_told_to_endpoints_of_its_own_style_alone(world: World) -> None:
+    world.subscribe(an_endpoint(id="wh_c1", events=("workflow.created",)))
+    world.subscribe(extend("wh_c2", events=("workflow.created",)))
+    world.tell(an_event(type="workflow.created", style="extend"))
+    assert world.told_to() == ["wh_c2"]
+
+
+def test_an_endpoint_is_not_told_of_itself(world: World) -> None:
+    for name in ("wh_c1", "wh_c2"):
+        world.subscribe(extend(name, events=("webhook_endpoint.disabled",)))
+    world.tell(an_event(type="webhook_endpoint.disabled", subject="wh_c1"))
+    assert world.told_to() == ["wh_c2"]
+
+
+def test_an_event_that_nobody_wants_is_neither_read_nor_presented(world: World) -> None:
+    def refused(_: str | None) -> Json:
+        pytest.fail("nobody asked")
+
+    world.subscribe(extend("wh_c1", events=("workflow.deployed",)), "workflow_run.failed")
+    assert world.tell(an_event(type="workflow_run.completed", topic=OF_THE_WORKFLOW, data=refused)) == 0
+
+
+def test_nobody_is_told_of_what_is_gone(world: World) -> None:
+    world.subscribe(extend("wh_c1", events=("workflow.created",)))
+    assert world.tell(an_event(type="workflow.created", data=lambda _: None)) == 0
+    assert world.told() == []
+
+
+def test_each_endpoint_is_told_in_its_own_version_and_the_delivery_names_it(world: World) -> None:
+    for name, version in (("wh_c1", "2025-04-21"), ("wh_c2", "2026-02-09")):
+        world.subscribe(extend(name, version, events=("workflow.created",)))
+    world.tell(an_event(type="workflow.created"))
+    assert {(each.version, each.body) for each in world.told()} == {
+        ("2025-04-21", b"told of evt_c1 in 2025-04-21"),
+        ("2026-02-09", b"told of evt_c1 in 2026-02-09"),
+    }
+
+
+def test_a_payload_that_goes_as_a_url_goes_into_the_delivery_as_what_it_is_of(world: World) -> None:
+    world.subscribe(extend("wh_c1", "by-url", events=("workflow.created",)))
+    world.tell(an_event(type="workflow.created"))
+    (delivery,) = world.told()
+    assert delivery.payload == PayloadRef("post_c1")
+
+
+def test_a_thousand_events_in_a_workspace_without_endpoints_are_one_read(world: World) -> None:
+    runs = [an_event(id=f"evt_c{n}", type="workflow_run.completed", topic=OF_THE_WORKFLOW) for n in range(1000)]
+    assert world.tell(*runs) == 0
+    assert (world.endpoints.read, world.subscriptions.read) == (["acme"], [])
+
+
+def test_subscriptions_are_read_once_an_invocation_and_only_for_events_that_need_one(world: World) -> None:
+    world.subscribe(extend("wh_c1", events=("workflow.created",)), "workflow_run.failed")
+    world.tell(an_event(type="workflow.created"))
+    assert world.subscriptions.read == []
+    runs = [an_event(id=f"evt_c{n}", type="workflow_run.failed", topic=OF_THE_WORKFLOW) for n in range(9)]
+    assert world.tell(*runs) == 9
+    assert (world.endpoints.read, world.subscriptions.read) == (["acme"] * 2, ["acme"])
+
+
+def test_all_subscriptions_count_though_they_stand_on_many_pages(world: World) -> None:
+    world.subscribe(extend("wh_c1"), "workflow_run.failed")
+    for number in range(SUBSCRIPTIONS):
+        world.subscriptions.add(a_subscription("wh_c1", "workflow_run.completed", resource_id=f"x{number:04d}"))
+    assert world.tell(an_event(type="workflow_run.failed", topic=OF_THE_WORKFLOW)) == 1

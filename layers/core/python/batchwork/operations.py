@@ -113,7 +113,7 @@ def resources(
             "/v1/posts": post_calls,
             "/v1/accounts": account_calls,
             "/v1/media": media_calls,
-            "/v1/webhooks": lambda: _webhook_calls(table, dynamodb, clock, allow_loopback, service),
+            "/v1/webhooks": lambda: _webhook_calls(table, dynamodb, clock, bucket, allow_loopback, service),
         },
         begin=accounts.forget,
     )
@@ -136,25 +136,40 @@ def _forward(clock: Clock, timeout: timedelta, allow_loopback: bool) -> Forward:
     return forward
 
 
-def _webhook_calls(table: str, dynamodb: DynamoDBClient, clock: Clock, allow_loopback: bool, service: str) -> Calls:
+def _webhook_calls(
+    table: str, dynamodb: DynamoDBClient, clock: Clock, bucket: str, allow_loopback: bool, service: str
+) -> Calls:
     from batchwork.adapters.dynamodb.deliveries import DynamoDeliveries
     from batchwork.adapters.dynamodb.endpoint_health import DynamoEndpointHealth
     from batchwork.adapters.dynamodb.webhook_endpoint_rows import WebhookEndpointCodec
     from batchwork.adapters.http import HttpEgress
+    from batchwork.adapters.packing import bucket as blobs
+    from batchwork.adapters.payloads import S3Bodies
+    from batchwork.adapters.sqs import SqsDeliveryQueue
     from batchwork.domain.address import check_url
     from batchwork.edge import settings, telemetry
     from batchwork.families.operations.events import STYLE
+    from batchwork.families.operations.webhook_deliveries import DeliveryCalls
     from batchwork.families.operations.webhooks import WebhookCalls
     from batchwork.use_cases.addressees import Addressees
+    from batchwork.use_cases.delivery_log import DeliveryLog
+    from batchwork.use_cases.replay import Again, Recover, Replay
     from batchwork.use_cases.send import Send
     from batchwork.use_cases.webhook_endpoints import TryEndpoint, WebhookEndpoints
 
     endpoints, health = DynamoShelf(table, WebhookEndpointCodec(), dynamodb), DynamoEndpointHealth(table, dynamodb)
+    webhooks = WebhookEndpoints(endpoints, health, clock, STYLE)
+    bodies, queue = S3Bodies(blobs(bucket)), SqsDeliveryQueue(settings.text("DELIVERY_QUEUE_URL"))
+    deliveries = DynamoDeliveries(table, settings.days("RETENTION_DAYS", 30), dynamodb, bodies)
     unexpected = telemetry.unexpected(telemetry.logger(service))
     trial = TryEndpoint(
         send=Send(HttpEgress(allow_loopback=allow_loopback), clock),
-        deliveries=DynamoDeliveries(table, settings.days("RETENTION_DAYS", 30), dynamodb),
+        deliveries=deliveries,
         addressees=Addressees(endpoints, health, clock, unexpected),
     )
     allowed = partial(check_url, allow_loopback=allow_loopback)
-    return WebhookCalls(WebhookEndpoints(endpoints, health, clock, STYLE), trial, allowed).calls()
+    log, replay = DeliveryLog(deliveries, bodies), Replay(Again(deliveries, bodies, queue))
+    return {
+        **WebhookCalls(webhooks, trial, allowed).calls(),
+        **DeliveryCalls(webhooks, log, replay, Recover(queue)).calls(),
+    }

@@ -194,6 +194,7 @@ class HttpEgress:
             answered[:limit],
             " ".join(response.headers.get("Content-Type", "").split()),
             cut,
+            response.headers.get("Location", "").strip(),
         )
 
     def _retry_after(self, text: str | None) -> timedelta | None:

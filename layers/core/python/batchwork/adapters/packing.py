@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from batchwork.domain.recent import made_once
 
 if TYPE_CHECKING:
+    from batchwork.adapters.run_blobs import S3RunBlobs
     from batchwork.adapters.s3 import S3Blobs
 
 INLINE_LIMIT = 300_000
@@ -53,6 +54,18 @@ def bucket(name: str) -> Callable[[], S3Blobs]:
         from batchwork.adapters.s3 import S3Blobs
 
         return S3Blobs(name)
+
+    return opened
+
+
+def run_bucket(name: str) -> Callable[[], S3RunBlobs]:
+    """Return what opens a bucket for the files of runs."""
+
+    @made_once
+    def opened() -> S3RunBlobs:
+        from batchwork.adapters.run_blobs import S3RunBlobs
+
+        return S3RunBlobs(name)
 
     return opened
 

@@ -76,10 +76,17 @@ class RecentShelf(Generic[R]):
         )
 
     def page(
-        self, workspace_id: str, after: str | None, limit: int, wanted: Callable[[R], bool], since: str = ""
+        self,
+        workspace_id: str,
+        after: str | None,
+        limit: int,
+        wanted: Callable[[R], bool],
+        since: str = "",
+        *,
+        ascending: bool = False,
     ) -> Slice[R]:
         """Return part of the list."""
-        return self._shelf.page(workspace_id, after, limit, wanted, since)
+        return self._shelf.page(workspace_id, after, limit, wanted, since, ascending=ascending)
 
     def due(self, now: datetime, limit: int) -> list[tuple[str, str]]:
         """Return what is due."""

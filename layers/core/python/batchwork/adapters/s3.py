@@ -74,17 +74,8 @@ class S3Media:
         """Return (URL, headers) of a PUT: type and length are signed, so that the bucket takes no other; and that nothing
         is there yet, so that what was judged is not replaced afterwards.
         """
-        url = self._s3.generate_presigned_url(
-            "put_object",
-            Params={
-                "Bucket": self._bucket,
-                "Key": media_key(media),
-                "ContentType": media.content_type,
-                "ContentLength": media.size_bytes,
-                "IfNoneMatch": "*",
-            },
-            ExpiresIn=int(expires.total_seconds()),
-        )
+        key, content_type, size = media_key(media), media.content_type, media.size_bytes
+        url = put_url(self._s3, self._bucket, key, content_type, size, expires)
         return url, media.upload_headers
 
     def url(self, media: Media, expires: timedelta) -> str:
@@ -101,21 +92,44 @@ class S3Media:
 
     def beginning(self, media: Media, length: int) -> tuple[bytes, int] | None:
         """Return (the first bytes, the size of all), None while there are none."""
-        try:
-            answer = self._s3.get_object(Bucket=self._bucket, Key=media_key(media), Range=f"bytes=0-{length - 1}")
-        except ClientError as exc:
-            code = exc.response["Error"]["Code"]
-            if code in {"NoSuchKey", "404"}:
-                return None
-            if code in {"InvalidRange", "416"}:
-                return b"", 0  # an empty object has no first byte
-            raise
-        whole = answer.get("ContentRange", "").rpartition("/")[2]
-        return answer["Body"].read(), int(whole) if whole.isdecimal() else answer["ContentLength"]
+        return first_bytes(self._s3, self._bucket, media_key(media), length)
 
     def remove(self, media: Media) -> None:
         """Remove the bytes, if there are any."""
         self._s3.delete_object(Bucket=self._bucket, Key=media_key(media))
+
+
+def put_url(s3: S3Client, bucket: str, key: str, content_type: str, size: int, expires: timedelta) -> str:
+    """Return the URL of a PUT that takes exactly that type and size, and only while there is nothing.
+
+    The client must compute checksums only where they are required: one of bytes that are not there yet would be signed.
+    """
+    return s3.generate_presigned_url(
+        "put_object",
+        Params={
+            "Bucket": bucket,
+            "Key": key,
+            "ContentType": content_type,
+            "ContentLength": size,
+            "IfNoneMatch": "*",
+        },
+        ExpiresIn=int(expires.total_seconds()),
+    )
+
+
+def first_bytes(s3: S3Client, bucket: str, key: str, length: int) -> tuple[bytes, int] | None:
+    """Return (the first bytes, the size of all), None while there are none."""
+    try:
+        answer = s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{length - 1}")
+    except ClientError as exc:
+        code = exc.response["Error"]["Code"]
+        if code in {"NoSuchKey", "404"}:
+            return None
+        if code in {"InvalidRange", "416"}:
+            return b"", 0  # an empty object has no first byte
+        raise
+    whole = answer.get("ContentRange", "").rpartition("/")[2]
+    return answer["Body"].read(), int(whole) if whole.isdecimal() else answer["ContentLength"]
 
 
 #: Before the keys of media in the bucket.

@@ -13,7 +13,8 @@ from zlib import crc32
 
 from batchwork.adapters import aws
 from batchwork.domain.batch import Batch
-from batchwork.domain.webhook import Delivery
+from batchwork.domain.resource import from_millis, millis_of
+from batchwork.domain.webhook import Delivery, Recovery
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 #: AWS limits: entries of a SendMessageBatch, seconds of DelaySeconds.
 _ENTRIES = 10
 _LONGEST_DELAY = 900
+#: Seconds until an index has what was written before a recovery was asked for: usually less than one.
+_INDEXED = 5
 
 
 class MessagesNotQueuedError(RuntimeError):
@@ -74,7 +77,9 @@ class SqsPostQueue:
 
 
 class SqsDeliveryQueue:
-    """ports.DeliveryQueue: one message an attempt, one group a receiver."""
+    """ports.DeliveryQueue: one message an attempt, one group a receiver; and one a page of a recovery, one group an
+    endpoint.
+    """
 
     def __init__(self, url: str, sqs: SQSClient | None = None) -> None:
         self._url = url
@@ -96,3 +101,25 @@ class SqsDeliveryQueue:
             MessageGroupId=f"receiver-{crc32(delivery.receiver.encode()):08x}",
             DelaySeconds=_delay(delay),
         )
+
+    def recover(self, recovery: Recovery) -> None:
+        """Queue a recovery."""
+        told = {
+            "id": recovery.id,
+            "workspace_id": recovery.workspace_id,
+            "endpoint_id": recovery.endpoint_id,
+            "since": millis_of(recovery.since),
+            "until": millis_of(recovery.until),
+            "after": recovery.after,
+        }
+        self._sqs.send_message(
+            QueueUrl=self._url,
+            MessageBody=json.dumps({"recovery": told}),
+            MessageGroupId=f"recovery-{crc32(recovery.endpoint_id.encode()):08x}",
+            DelaySeconds=_INDEXED if recovery.after is None else 0,
+        )
+
+
+def recovery_of(told: dict[str, Any]) -> Recovery:
+    """Return the recovery of a message."""
+    return Recovery(**told | {"since": from_millis(told["since"]), "until": from_millis(told["until"])})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -53,6 +54,14 @@ class ProviderChoice:
 
     type: str
     settings: Json = field(default_factory=dict)
+
+
+def is_own_secret(workspace_id: str, key_ref: str) -> bool:
+    """Whether a secret was filed for a workspace, under ``batchwork/<workspace id>/``: any other name would let one
+    workspace spend, or send to an address of its own choice, what belongs to another.
+    """
+    own = rf"(secretsmanager:|ssm:/?)batchwork/{re.escape(workspace_id)}/[A-Za-z0-9_.+=@/-]{{1,200}}"
+    return re.fullmatch(own, key_ref) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

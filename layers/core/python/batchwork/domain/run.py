@@ -130,7 +130,8 @@ class Run:
     """A run. listed: whether its batch is told of (the seed's batch endpoint made it) or is a request's own affair.
 
     revision: how often its row was written, 0 for a run without one. metadata, steps: empty in a brief, which is what
-    lists hold. deleted: the row only remembers that there was a run. base_url: of the request that asked for it.
+    lists hold. settled_at: when its row first said that no worker is wanted any more (SETTLED). deleted: the row only
+    remembers that there was a run. base_url: of the request that asked for it.
     """
 
     place: RunPlace
@@ -147,6 +148,7 @@ class Run:
     failure_message: str | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    settled_at: datetime | None = None
     reviewed_by: str | None = None
     reviewed_at: datetime | None = None
     rejection_note: str | None = None

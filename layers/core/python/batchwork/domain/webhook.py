@@ -112,11 +112,14 @@ class Delivery:
     ``codeer``. id: unique, stable; subject: what the event is about (the id of a batch, of a resource).
     endpoint_id: of the webhook endpoint that says at each attempt where it goes and what signs it; url is then where the
     endpoint was when the delivery was made, and secret is None.
-    version: whose shapes the body has, in styles that tell it. replay_of: the id of the delivery that this one repeats.
+    version: whose shapes the body has, in styles that tell it. replay_of: the id of the delivery that this one repeats, the
+    first of its event.
 
     payload: set where the payload goes as a URL. The body is then the payload itself (JSON) until the delivery is stored;
     what is sent is the envelope of its style around a URL that is made for each attempt (`signature.by_url`).
     blob: the key under which the store keeps a payload, or a body of more than MAX_INLINE bytes: body is then empty.
+    trial: made to try an endpoint, and told of nothing that happened. turn_at: when the next attempt has its turn at an
+    endpoint that takes so many a minute, None while it has to ask for one.
 
     Of the endpoint at each attempt, never stored: next_secret, which will sign alone once a rotation's overlap is over,
     and headers, which go with the others.
@@ -140,13 +143,20 @@ class Delivery:
     payload: PayloadRef | None = None
     blob: str | None = None
     replay_of: str | None = None
+    trial: bool = False
+    turn_at: datetime | None = None
     next_secret: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def apart(self) -> bool:
-        """Whether its body is too large for a row, or fetched by the receiver."""
-        return self.payload is not None or len(self.body) > MAX_INLINE
+        """Whether its body is kept apart from its row: it is too large for one, or receivers fetch it."""
+        return self.payload is not None or self.blob is not None or len(self.body) > MAX_INLINE
+
+    @property
+    def original(self) -> str:
+        """Return the id of the first delivery of its event to its receiver."""
+        return self.replay_of or self.id
 
     @property
     def schedule(self) -> Sequence[timedelta]:
@@ -158,6 +168,21 @@ class Delivery:
         """Return the host and port that takes it: what hangs or fails together."""
         parts = urlsplit(self.url)
         return f"{parts.hostname or ''}:{parts.port or (80 if parts.scheme == 'http' else 443)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """Every failed delivery to an endpoint, made from `since` on and before `until`, is to be made again.
+
+    id: what the ids of the new deliveries follow from. after: of the last delivery that was looked at, None at first.
+    """
+
+    id: str
+    workspace_id: str
+    endpoint_id: str
+    since: datetime
+    until: datetime
+    after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +207,13 @@ class NextStep:
 def delivery_id(event_id: str, endpoint_id: str) -> str:
     """Return the id of the one delivery of an event to an endpoint."""
     return str(uuid5(NAMESPACE_URL, f"batchwork:{event_id}:{endpoint_id}:delivery"))
+
+
+def replay_id(delivery: Delivery, cause: str) -> str:
+    """Return the id of the one delivery that repeats an event to a receiver for a cause, such as a ticket's id: however
+    many deliveries of the event there are.
+    """
+    return str(uuid5(NAMESPACE_URL, f"batchwork:{delivery.original}:{cause}:replay"))
 
 
 def step_after(

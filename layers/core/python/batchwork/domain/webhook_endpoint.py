@@ -17,15 +17,20 @@ MAX_ENDPOINTS = 50
 PATIENCE = timedelta(days=5)
 #: Random bytes of a secret; Standard Webhooks asks for 24 to 64.
 SECRET_BYTES = 32
-#: The event that the write of an endpoint is which switches it off because it failed for so long; each style names its own.
-SWITCHED_OFF = "endpoint.disabled"
+#: How long the secret before a rotation may go on signing, and how long it does unless something else is asked for.
+MAX_OVERLAP, OVERLAP = timedelta(days=7), timedelta(hours=24)
+#: Deliveries that an endpoint may be limited to in a minute.
+MAX_RATE = 6000
+#: What the switching off of an endpoint that took nothing for so long is called in its row.
+DISABLED = "endpoint.disabled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookEndpoint(Resource):
     """An endpoint. style: whose envelope, signature and schedule its deliveries have, such as ``voxburst``.
 
-    previous: the secret before a rotation, which signs beside the present one until `previous_until`.
+    previous: the secret before a rotation, which signs beside the present one until `previous_until`. rotation: the id of
+    the ticket that it was made under.
     rate: deliveries that it takes a minute, None for as many as come. name, headers (sent with every delivery), version
     (whose shapes the payloads have) and url_threshold (bytes above which a payload goes as a URL, None for never) are of
     styles that have them.
@@ -38,6 +43,7 @@ class WebhookEndpoint(Resource):
     enabled: bool = True
     previous: str | None = field(default=None, repr=False)
     previous_until: datetime | None = None
+    rotation: str | None = None
     rate: int | None = None
     name: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -48,9 +54,29 @@ class WebhookEndpoint(Resource):
         """Whether an event is to be told here."""
         return self.enabled and event_type in self.events
 
-    def addressed(self, delivery: Delivery) -> Delivery:
-        """Return a delivery as it goes out now: to the present URL, signed with the present secret."""
-        return replace(delivery, url=self.url, secret=self.secret)
+    def previous_at(self, now: datetime) -> str | None:
+        """Return the secret before the last rotation while that one's overlap lasts."""
+        return self.previous if self.previous_until is not None and now < self.previous_until else None
+
+    def addressed(self, delivery: Delivery, now: datetime) -> Delivery:
+        """Return a delivery as it goes out now: to the present URL with the present headers, signed with the present
+        secret, or with the one before and the present one while a rotation's overlap lasts.
+        """
+        previous = self.previous_at(now)
+        first, following = (self.secret, None) if previous is None else (previous, self.secret)
+        return replace(delivery, url=self.url, secret=first, next_secret=following, headers=self.headers)
+
+    def rotated(self, secret: str, overlap: timedelta, rotation: str, now: datetime) -> WebhookEndpoint:
+        """Return it with a new secret; the present one goes on signing for the overlap."""
+        return replace(
+            self,
+            secret=secret,
+            previous=self.secret if overlap else None,
+            previous_until=now + overlap if overlap else None,
+            rotation=rotation,
+            revision=self.revision + 1,
+            updated_at=now,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +114,8 @@ class WebhookSubscription(Resource):
     events: tuple[str, ...]
 
 
-def secret_of(random: bytes) -> str:
-    """Return a secret in the form of Standard Webhooks: ``whsec_`` and base64."""
+def secret_of(random: bytes, style: str) -> str:
+    """Return a secret: in the form of Standard Webhooks, ``whsec_`` and base64, or in the style's own."""
+    if style == "extend":
+        return f"wss_{base64.urlsafe_b64encode(random).decode().rstrip('=')}"
     return f"whsec_{base64.b64encode(random).decode()}"

@@ -31,9 +31,11 @@ class Templates(Generic[T]):
         return None
 
 
-def routed(routes: Routes, *prefixes: str) -> Find:
-    """Return what finds the route of a request. routes: by method and template; each path is one below every prefix."""
-    table = Templates({(method, f"{prefix}{path}"): to for (method, path), to in routes.items() for prefix in prefixes})
+def routed(routes: Routes) -> Find:
+    """Return what finds the route of a request by its path, below a resource such as ``/files/{proxy+}``. routes: by method
+    and template.
+    """
+    table = Templates(routes)
 
     def find(request: Request) -> Route | None:
         found = table.find(request.method, request.path)

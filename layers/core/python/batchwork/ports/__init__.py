@@ -122,9 +122,10 @@ class Processor(Protocol):
         """
 
     def keep(self, batch: Batch, done: Sequence[tuple[Item, Result]]) -> None:
-        """Store side effects of items that succeeded, before they settle.
+        """Store side effects of what items end with, failures included, before they settle.
 
-        Called again for the same items it adds nothing.
+        done: also items that are not tried any more, whose worker died at each try. Called again for the same items it
+        adds nothing.
         """
 
 
@@ -141,7 +142,8 @@ class SecretStore(Protocol):
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a receiver answered. retry_after: its Retry-After header, already understood; content_type: empty when it told
-    none; cut: the body is longer than what came of it, or than what was read.
+    none; cut: the body is longer than what came of it, or than what was read; location: where a redirect leads, as it was
+    told.
     """
 
     status: int
@@ -149,6 +151,7 @@ class Answer:
     body: bytes = b""
     content_type: str = ""
     cut: bool = False
+    location: str = ""
 
 
 class Egress(Protocol):

@@ -51,10 +51,17 @@ class Shelf(Protocol[R]):
         """Remove a resource; False when there is none, or none of that revision: closes removal against change."""
 
     def page(
-        self, workspace_id: str, after: str | None, limit: int, wanted: Callable[[R], bool], since: str = ""
+        self,
+        workspace_id: str,
+        after: str | None,
+        limit: int,
+        wanted: Callable[[R], bool],
+        since: str = "",
+        *,
+        ascending: bool = False,
     ) -> Slice[R]:
-        """Return up to `limit` wanted resources after an id, newest first. A page whose search took too many reads is
-        shorter, and goes on all the same. since: no id before it is looked at.
+        """Return up to `limit` wanted resources after an id, newest first, or oldest first when ascending. A page whose
+        search took too many reads is shorter, and goes on all the same. since: no id before it is looked at.
         """
 
     def due(self, now: datetime, limit: int) -> list[tuple[str, str]]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from batchwork.domain.run import RUN_PREFIX
+
 if TYPE_CHECKING:
     from batchwork.domain.batch import Batch
     from batchwork.domain.run import Run, RunPlace
@@ -20,6 +22,11 @@ class Mark:
 
     at: datetime
     id: str
+
+    @classmethod
+    def of_run(cls, at: datetime, place: RunPlace) -> Mark:
+        """Return the place of a run in a list by times."""
+        return cls(at, f"{RUN_PREFIX}{place.batch_id}_{place.index:03d}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +68,29 @@ class RunStore(Protocol):
         ascending: bool,
         limit: int,
     ) -> Briefs:
-        """Return briefs by the time of their last write, those of one batch or of the whole workspace; reads as much as it
-        returns. after: where the list goes on; until: nothing written later. Follows writes within about a second (index).
+        """Return briefs of settled runs by the time of their last write, those of one batch that is listed or of the whole
+        workspace; reads as much as it returns. after: where the list goes on; until: nothing written later. Follows writes
+        within about a second (index).
         """
 
 
 class RunBatches(Protocol):
     """The batches that runs are items of, beyond what the engine needs."""
 
-    def open(self, workspace_id: str, *, after: Mark | None, ascending: bool, limit: int) -> list[Batch]:
-        """Return open batches of runs by their creation, strongly consistent headers."""
+    def open(
+        self,
+        workspace_id: str,
+        *,
+        since: datetime,
+        stopped_since: datetime,
+        after: Mark | None,
+        ascending: bool,
+        limit: int,
+    ) -> list[Batch]:
+        """Return batches of runs that are open, that ended at `since` or later, or that were stopped and ended at
+        `stopped_since` or later: by their creation, strongly consistent headers. Follows creations and ends within about a
+        second (index), and looks at a thousand ends of a kind at the most.
+        """
 
     def made(self, workspace_id: str, *, after: Mark | None, ascending: bool, limit: int) -> list[Batch]:
         """Return all batches of runs by their creation, strongly consistent headers."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from batchwork.domain import webhook_endpoint
 from batchwork.domain.resource import to_millis
 from batchwork.domain.webhook import Attempt, Delivery
 from batchwork.domain.webhook_endpoint import WebhookEndpoint
@@ -17,25 +18,37 @@ DISABLED = "the webhook endpoint is disabled"
 
 
 @dataclass(frozen=True, slots=True)
+class Addressed:
+    """A delivery as it goes out now. refusal: why it must not go out at all. rate: how many its endpoint takes a minute."""
+
+    delivery: Delivery
+    refusal: str | None = None
+    rate: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Addressees:
     """The endpoints of deliveries that have one.
 
-    unexpected: told of errors that kept a note from being taken, which the delivery survives.
+    unexpected: told of errors that kept a note from being taken, which the delivery survives. switched_off: told of an
+    endpoint that was.
     """
 
     endpoints: Shelf[WebhookEndpoint]
     health: EndpointHealth
     clock: Clock
     unexpected: Callable[[Exception], None]
+    switched_off: Callable[[WebhookEndpoint], None] = lambda _: None
 
-    def now(self, delivery: Delivery) -> tuple[Delivery, str | None]:
-        """Return the delivery as it goes out now, and why it must not go out at all."""
+    def now(self, delivery: Delivery) -> Addressed:
+        """Return the delivery as it goes out now."""
         if delivery.endpoint_id is None:
-            return delivery, None
+            return Addressed(delivery)
         endpoint = self.endpoints.get(delivery.workspace_id, delivery.endpoint_id)
         if endpoint is None:
-            return delivery, DELETED
-        return endpoint.addressed(delivery), None if endpoint.enabled else DISABLED
+            return Addressed(delivery, DELETED)
+        addressed = endpoint.addressed(delivery, self.clock.now())
+        return Addressed(addressed, None if endpoint.enabled else DISABLED, endpoint.rate)
 
     def note(self, delivery: Delivery, attempt: Attempt) -> bool:
         """Note an attempt with the delivery's endpoint, and return whether that has failed for too long.
@@ -68,4 +81,6 @@ class Addressees:
         now = to_millis(self.clock.now())
         if endpoint is None or not endpoint.enabled or not self.health.get(workspace_id, endpoint_id).given_up(now):
             return
-        self.endpoints.replace(replace(endpoint, enabled=False, revision=endpoint.revision + 1, updated_at=now))
+        off = replace(endpoint, enabled=False, revision=endpoint.revision + 1, updated_at=now)
+        if self.endpoints.replace(off, webhook_endpoint.DISABLED):
+            self.switched_off(off)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from uuid import NAMESPACE_URL, uuid5
 
-from batchwork.domain.agent import Agent, AgentVersion, Document, ProviderChoice
+from batchwork.domain.agent import Agent, AgentVersion, Document, ProviderChoice, is_own_secret
 from batchwork.domain.errors import Conflict, InvalidRequest, NotFound, OperatorOnly, Problem
 from batchwork.domain.idempotency import Ticket
 from batchwork.domain.item import Json
@@ -179,15 +178,13 @@ class ProviderRules:
     def __call__(self, workspace_id: str, provider: ProviderChoice) -> None:
         """Raise OperatorOnly for a provider that acts with the deployment's own rights, InvalidRequest for settings.
 
-        A key may only come from a secret that the operator filed under ``batchwork/<workspace id>/``: any other name
-        would let one workspace spend, or send to an address of its own choice, what belongs to another.
+        A key may only come from a secret that the operator filed for the workspace.
         """
         if provider.type == "lambda":
             raise OperatorOnly(what="A provider of type lambda")
         problems = []
         key_ref = provider.settings.get("key_ref")
-        own = rf"(secretsmanager:|ssm:/?)batchwork/{re.escape(workspace_id)}/[A-Za-z0-9_.+=@/-]{{1,200}}"
-        if key_ref is not None and not re.fullmatch(own, key_ref):
+        if key_ref is not None and not is_own_secret(workspace_id, key_ref):
             problems.append(
                 Problem(
                     "provider.key_ref",

@@ -6,20 +6,26 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from batchwork.domain.resource import to_millis
+from batchwork.domain.signature import by_url
 from batchwork.domain.webhook import (
     HOLD,
+    LONGEST_DELAY,
     ROOM_WAITS,
     SWEEPER_MARGIN,
+    URL_LIFE,
     Attempt,
     Delivery,
     DeliveryStatus,
     step_after,
 )
 from batchwork.ports import Clock, Egress
-from batchwork.ports.webhooks import DeliveryQueue, DeliveryStore
+from batchwork.ports.webhooks import DeliveryBodies, DeliveryQueue, DeliveryStore, EndpointPace
 from batchwork.use_cases.addressees import Addressees
 from batchwork.use_cases.room import Room
 from batchwork.use_cases.send import Send
+
+#: Why a delivery ends whose body was kept apart, and is not any more.
+BODY_GONE = "the payload is no longer kept"
 
 
 @dataclass(frozen=True)
@@ -29,12 +35,15 @@ class Deliver:
     Dying anywhere loses nothing: before the record the hold runs out and the message comes again, so a receiver may
     see one attempt twice (with the same webhook-id); after it the sweeper finds the delivery by its due time.
     A message that finds no room with its receiver waits in the queue for half a minute in all, then for the sweeper.
+    One to an endpoint that takes so many a minute waits for its turn, which counts as no attempt.
     """
 
     deliveries: DeliveryStore
+    bodies: DeliveryBodies
     queue: DeliveryQueue
     egress: Egress
     room: Room
+    pace: EndpointPace
     clock: Clock
     addressees: Addressees
 
@@ -43,25 +52,51 @@ class Deliver:
 
         waits: how often this message found no room with its receiver.
         """
-        delivery = self.deliveries.get(workspace_id, delivery_id)
-        if delivery is None or delivery.status is not DeliveryStatus.PENDING or len(delivery.attempts) != number - 1:
+        stored = self.deliveries.get(workspace_id, delivery_id)
+        if stored is None or stored.status is not DeliveryStatus.PENDING or len(stored.attempts) != number - 1:
             return None
-        delivery, refusal = self.addressees.now(delivery)
-        if refusal is not None:
-            return self._end(delivery, number, refusal)
+        addressed = self.addressees.now(stored)
+        delivery = addressed.delivery
+        if addressed.refusal is not None:
+            return self._end(delivery, number, addressed.refusal)
         with self.room.with_receiver(delivery) as room:
             if room:
-                return self._deliver(delivery, number)
+                return self._deliver(delivery, number) if self._has_turn(delivery, addressed.rate) else None
         if waits < len(ROOM_WAITS):
             self.queue.send(delivery, ROOM_WAITS[waits], waits + 1)
         else:
             self.deliveries.postpone(delivery, self.clock.now() + SWEEPER_MARGIN * (1 + self.clock.chance()))
         return None
 
+    def _has_turn(self, delivery: Delivery, rate: int | None) -> bool:
+        """Whether the delivery's turn is now; else it comes again when it is.
+
+        A turn that was given is kept in the delivery, so that neither a second message nor the sweeper takes another.
+        """
+        if delivery.endpoint_id is None or rate is None:
+            return True
+        now = self.clock.now()
+        if delivery.turn_at is not None:
+            return now >= delivery.turn_at  # else its own message is on its way, and the sweeper behind it
+        wait = self.pace.take(delivery.workspace_id, delivery.endpoint_id, rate, now)
+        if wait is None:
+            return True
+        if wait > LONGEST_DELAY:  # no turn was given; who waits so long comes back spread over as long
+            self.deliveries.postpone(delivery, now + wait + LONGEST_DELAY * self.clock.chance())
+            return False
+        # First the turn, which a message that came before it would not know.
+        self.deliveries.postpone(delivery, now + wait + SWEEPER_MARGIN, to_millis(now + wait))
+        self.queue.send(delivery, wait)
+        return False
+
     def _deliver(self, delivery: Delivery, number: int) -> DeliveryStatus | None:
+        try:
+            whole = self._whole(delivery)
+        except KeyError:
+            return self._end(delivery, number, BODY_GONE)
         if not self._begin(delivery, number):
             return None
-        sent = Send(self.egress, self.clock)(delivery, number)
+        sent = Send(self.egress, self.clock)(whole, number)
         failing = self.addressees.note(delivery, sent.attempt)
         step = step_after(number, sent.attempt.status, sent.retry_after, self.clock.chance(), delivery.schedule)
         recorded = self.deliveries.record(delivery, sent.attempt, step.status, step.due_at(self.clock.now()))
@@ -72,6 +107,14 @@ class Deliver:
         if failing:
             self.addressees.give_up(delivery)
         return step.status
+
+    def _whole(self, delivery: Delivery) -> Delivery:
+        """Return the delivery with the body that is sent. Raises KeyError when what was kept apart is gone."""
+        if delivery.blob is None:
+            return delivery
+        if delivery.payload is None:
+            return replace(delivery, body=self.bodies.read(delivery.blob))
+        return replace(delivery, body=by_url(delivery, self.bodies.url(delivery.blob, URL_LIFE)))
 
     def _end(self, delivery: Delivery, number: int, refusal: str) -> DeliveryStatus | None:
         """End a delivery that nobody is to be told of any more, unless an attempt of it is being made."""

@@ -11,8 +11,9 @@ from batchwork.domain.event import Event
 from batchwork.domain.webhook import SWEEPER_MARGIN, Delivery, PayloadRef, delivery_id
 from batchwork.domain.webhook_endpoint import MAX_ENDPOINTS, WebhookEndpoint, WebhookSubscription
 from batchwork.ports import Clock
-from batchwork.ports.operations import R, Shelf
+from batchwork.ports.operations import Shelf
 from batchwork.ports.webhooks import DeliveryQueue, DeliveryStore
+from batchwork.use_cases.walk import all_of
 
 #: Subscriptions read in one call: all that most workspaces have.
 SUBSCRIPTIONS = 250
@@ -71,7 +72,9 @@ class Audience:
             able = [
                 each
                 for each in self._endpoints(event.workspace_id)
-                if each.id != event.subject and (not event.versions or each.version in event.versions)
+                if each.style == event.style
+                and each.id != event.subject
+                and (not event.versions or each.version in event.versions)
             ]
             if event.topic is None:
                 return [each for each in able if each.wants(event.type)]
@@ -82,27 +85,16 @@ class Audience:
 
     def _endpoints(self, workspace_id: str) -> list[WebhookEndpoint]:
         if workspace_id not in self._enabled:
-            self._enabled[workspace_id] = _all(self.endpoints, workspace_id, MAX_ENDPOINTS, lambda each: each.enabled)
+            self._enabled[workspace_id] = all_of(self.endpoints, workspace_id, lambda each: each.enabled, MAX_ENDPOINTS)
         return self._enabled[workspace_id]
 
     def _subscriptions(self, workspace_id: str) -> dict[tuple[str, str, str], tuple[str, ...]]:
         if workspace_id not in self._asked:
-            found = _all(self.subscriptions, workspace_id, SUBSCRIPTIONS, lambda _: True)
+            found = all_of(self.subscriptions, workspace_id, at_once=SUBSCRIPTIONS)
             self._asked[workspace_id] = {
                 (each.endpoint_id, each.resource_type, each.resource_id): each.events for each in found
             }
         return self._asked[workspace_id]
-
-
-def _all(shelf: Shelf[R], workspace_id: str, at_once: int, wanted: Callable[[R], bool]) -> list[R]:
-    found: list[R] = []
-    after: str | None = None
-    while True:
-        part = shelf.page(workspace_id, after, at_once, wanted)
-        found += part.entries
-        after = part.next
-        if after is None:
-            return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +103,13 @@ class Tell:
 
     Dying before a delivery is stored is healed by the event, which comes again; before its message is queued, by that
     too (the message is sent for a delivery that there is, and the sender knows an attempt it has made) or by the sweeper.
-    told: returns what an endpoint is sent, by style.
+    told: returns what an endpoint is sent, by style; None when what is to be told of is gone.
     """
 
     deliveries: DeliveryStore
     queue: DeliveryQueue
     clock: Clock
-    told: Mapping[str, Callable[[Event, WebhookEndpoint], Told]]
+    told: Mapping[str, Callable[[Event, WebhookEndpoint], Told | None]]
 
     def __call__(self, events: Iterable[Event], audience: Audience) -> int:
         """Return how many deliveries the events have."""
@@ -125,6 +117,8 @@ class Tell:
         for event in events:
             for endpoint in audience.of(event):
                 told = self.told[endpoint.style](event, endpoint)
+                if told is None:
+                    continue
                 delivery = delivery_of(event, endpoint, told.body, self.clock.now(), told.payload)
                 self.deliveries.put(delivery)
                 self.queue.send(delivery)

@@ -6,8 +6,9 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
-from batchwork.domain.errors import NotPermitted
+from batchwork.domain.errors import NotFound, NotPermitted
 from batchwork.domain.event import Event
 from batchwork.domain.idempotency import Ticket
 from batchwork.domain.ids import ordered_id
@@ -31,33 +32,36 @@ from batchwork.use_cases.send import Send
 from batchwork.use_cases.tell import delivery_of
 
 
-def random_secret() -> str:
-    """Return a new secret: 256 random bits."""
-    return secret_of(secrets.token_bytes(SECRET_BYTES))
+def random_secret(style: str) -> str:
+    """Return a new secret for endpoints of a style: 256 random bits."""
+    return secret_of(secrets.token_bytes(SECRET_BYTES), style)
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookEndpoints:
-    """The life of an endpoint. style: of the deliveries of those made here."""
+    """The life of an endpoint. style: of the deliveries of those made here; others on the same shelf are not found."""
 
     endpoints: Shelf[WebhookEndpoint]
     health: EndpointHealth
     clock: Clock
     style: str
-    new_secret: Callable[[], str] = random_secret
+    new_secret: Callable[[str], str] = random_secret
 
     def check_room(self, workspace_id: str) -> None:
         """Raise NotPermitted when there are as many endpoints as there may be.
 
         Nothing holds the room: of two made at the same time both may find the last.
         """
-        if len(self.endpoints.page(workspace_id, None, MAX_ENDPOINTS, lambda _: True).entries) >= MAX_ENDPOINTS:
+        if len(self.endpoints.page(workspace_id, None, MAX_ENDPOINTS, self._own).entries) >= MAX_ENDPOINTS:
             raise NotPermitted(reason=f"A workspace has at most {MAX_ENDPOINTS} webhooks; delete one first")
 
-    def create(self, workspace_id: str, url: str, events: tuple[str, ...], ticket: Ticket) -> WebhookEndpoint:
+    def create(
+        self, workspace_id: str, url: str, events: tuple[str, ...], ticket: Ticket, **more: Any
+    ) -> WebhookEndpoint:
         """Make an endpoint with a secret of its own. Each try of one piece of work returns the same one.
 
-        Raises NotPermitted where an earlier try may have died before it was made and there is no more room by now.
+        more: fields of WebhookEndpoint that not every style has. Raises NotPermitted where an earlier try may have died
+        before it was made and there is no more room by now.
         """
         made_id = ordered_id(f"{PREFIX}c", ticket)
         if ticket.again:
@@ -73,13 +77,14 @@ class WebhookEndpoints:
             updated_at=at,
             url=url,
             events=events,
-            secret=self.new_secret(),
+            secret=self.new_secret(self.style),
             style=self.style,
+            **more,
         )
         return endpoint if self.endpoints.add(endpoint) else self.get(workspace_id, made_id)
 
     def change(self, workspace_id: str, endpoint_id: str, changes: Json) -> WebhookEndpoint:
-        """Replace the given fields (url, events, enabled); enabling forgets the failures.
+        """Replace the given fields (url, events, enabled, rate and the like); enabling forgets the failures.
 
         Raises NotFound, and Conflict when others were faster again and again.
         """
@@ -93,13 +98,44 @@ class WebhookEndpoints:
 
         return revised(self.endpoints, self.get(workspace_id, endpoint_id), step, "Webhook")
 
+    def check_rotation(self, endpoint: WebhookEndpoint, overlap: timedelta) -> None:
+        """Raise NotPermitted while the overlap of a rotation lasts, as three secrets cannot sign; but one without an
+        overlap, for a secret that got known, can be made at any time.
+        """
+        if overlap and endpoint.previous_at(self.clock.now()) is not None:
+            raise NotPermitted(
+                reason="The secret was rotated already and the one before still signs; "
+                "wait until its overlap is over, or rotate without an overlap"
+            )
+
+    def rotate(self, workspace_id: str, endpoint_id: str, overlap: timedelta, ticket: Ticket) -> WebhookEndpoint:
+        """Give an endpoint a new secret; the one before goes on signing for the overlap. Each try of one piece of work
+        returns the same one.
+
+        Raises NotFound, NotPermitted, and Conflict when others were faster again and again.
+        """
+        secret = self.new_secret(self.style)
+
+        def step(endpoint: WebhookEndpoint) -> tuple[WebhookEndpoint, tuple[str, ...]] | None:
+            if endpoint.rotation == ticket.id:
+                return None  # an earlier try did it
+            self.check_rotation(endpoint, overlap)
+            return endpoint.rotated(secret, overlap, ticket.id, to_millis(self.clock.now())), ()
+
+        return revised(self.endpoints, self.get(workspace_id, endpoint_id), step, "Webhook")
+
     def remove(self, workspace_id: str, endpoint_id: str) -> None:
         """Remove an endpoint, if there still is one; what is on its way to it ends as failed."""
-        self.endpoints.remove(workspace_id, endpoint_id)
+        endpoint = self.endpoints.get(workspace_id, endpoint_id)
+        if endpoint is not None and self._own(endpoint):
+            self.endpoints.remove(workspace_id, endpoint_id)
 
     def get(self, workspace_id: str, endpoint_id: str) -> WebhookEndpoint:
         """Return an endpoint. Raises NotFound."""
-        return found(self.endpoints, workspace_id, endpoint_id, "Webhook")
+        endpoint = found(self.endpoints, workspace_id, endpoint_id, "Webhook")
+        if not self._own(endpoint):
+            raise NotFound(what="Webhook")
+        return endpoint
 
     def health_of(self, endpoint: WebhookEndpoint) -> Health:
         """Return how the attempts at an endpoint went."""
@@ -109,8 +145,11 @@ class WebhookEndpoints:
         self, workspace_id: str, after: str | None, limit: int
     ) -> tuple[Slice[WebhookEndpoint], dict[str, Health]]:
         """Return endpoints, newest first, and by id how the attempts at them went, where there were any."""
-        part = self.endpoints.page(workspace_id, after, limit, lambda _: True)
+        part = self.endpoints.page(workspace_id, after, limit, self._own)
         return part, self.health.of_workspace(workspace_id) if part.entries else {}
+
+    def _own(self, endpoint: WebhookEndpoint) -> bool:
+        return endpoint.style == self.style
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +175,10 @@ class TryEndpoint:
         self, endpoint: WebhookEndpoint, event: Event, body: bytes, timeout: timedelta, *, again: bool
     ) -> Tried:
         """Return what came of it. again: an earlier try may have made the attempt, which is then not made once more."""
-        wanted = delivery_of(event, endpoint, body, event.created_at)
+        wanted = replace(delivery_of(event, endpoint, body, event.created_at), trial=True)
         if again and (made := self.deliveries.get(wanted.workspace_id, wanted.id)) is not None:
             return Tried(made, None)
-        sent = self.send(endpoint.addressed(wanted), 1, timeout)
+        sent = self.send(endpoint.addressed(wanted, self.addressees.clock.now()), 1, timeout)
         self.addressees.note(wanted, sent.attempt)
         status = DeliveryStatus.DELIVERED if sent.attempt.succeeded else DeliveryStatus.FAILED
         delivery = replace(wanted, attempts=(sent.attempt,), status=status)

@@ -103,7 +103,9 @@ class Work:
             self._split(batch, job, lease.token, stint)
         elif job.attempt > self.retry.attempts:
             error = job.last.error if job.last else CRASHED
-            self._settle(batch, job, lease.token, [self._ended(job.unit.start, job.attempt - 1, error)], [], stint)
+            ended = self._ended(job.unit.start, job.attempt - 1, error)
+            self.processor.keep(batch, [(state.item(ended.index), ended)])
+            self._settle(batch, job, lease.token, [ended], [], stint)
         else:
             self._process(batch, state, job, lease, items, stint)
 
@@ -139,9 +141,8 @@ class Work:
             else:
                 at = self.clock.now()
                 results.append(Result(index=item.index, finished_at=at, attempts=job.attempt, output=outcome.output))
-        good = [(state.item(result.index), result) for result in results if result.succeeded]
-        if good:
-            self.processor.keep(batch, good)
+        if results:
+            self.processor.keep(batch, [(state.item(result.index), result) for result in results])
         self._settle(batch, job, lease.token, results, deferred, stint)
         if broken is not None:
             self._fail(batch, broken)

@@ -7,11 +7,12 @@ the run was asked for.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from batchwork.domain.errors import InvalidRequest, NotFound, Problem
 from batchwork.domain.idempotency import Ticket
@@ -32,6 +33,9 @@ from batchwork.ports import Clock
 from batchwork.ports.operations import Shelf
 from batchwork.use_cases.revise import found, revised
 
+if TYPE_CHECKING:
+    from batchwork.use_cases.walk import Last
+
 CREATED, DEPLOYED = "workflow.created", "workflow.deployed"
 #: How a reader, but no run, names the latest deployed version, or the draft while there is none (client 1.20.0).
 LATEST = "latest"
@@ -44,8 +48,6 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
 Order = Literal["updatedAt", "createdAt"]
 Steps = tuple[Json, ...]
-#: Whom a page of workflows ended with: when it was written or made, and its id.
-Last = tuple[datetime, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,11 @@ class Deployed:
     version: str
     name: str | None
     created_at: datetime
+
+    @property
+    def number(self) -> int:
+        """Return its number, 0 for the draft."""
+        return 0 if self.version == DRAFT else int(self.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,7 @@ class Workflows:
 
     def check(self, steps: Sequence[Json] | None, *, deploying: bool) -> None:
         """Raise InvalidRequest for steps that are none; None stands for those that there are."""
-        if steps is not None and (wrong := self.problems(steps, deploying)):
+        if steps is not None and (wrong := self.problems(list(steps), deploying)):
             raise InvalidRequest(wrong)
 
     def create(self, workspace_id: str, name: str, steps: Steps | None, ticket: Ticket) -> Workflow:
@@ -102,35 +109,26 @@ class Workflows:
         """Change the name, the steps of the draft, or both; given steps replace all. Raises NotFound, Conflict."""
 
         def step(current: Workflow) -> tuple[Workflow, tuple[str, ...]] | None:
-            changed = replace(
-                current,
-                name=current.name if name is None else name,
-                steps=current.steps if steps is None else steps,
-            )
-            if changed == current:
+            redrawn = steps is not None and not _same(steps, current.steps)
+            if not redrawn and name in {None, current.name}:
                 return None
             at = self._now(current)
-            draft_at = current.draft_at if changed.steps == current.steps else at
-            return replace(changed, revision=current.revision + 1, updated_at=at, draft_at=draft_at), ()
+            newer = replace(current, revision=current.revision + 1, updated_at=at, name=name or current.name)
+            return (replace(newer, steps=steps or (), draft_at=at) if redrawn else newer), ()
 
         return revised(self.workflows, self.get(workspace_id, workflow_id), step, _WORKFLOW)
 
     def page(
         self, workspace_id: str, after: Last | None, limit: int, *, by: Order = "updatedAt", ascending: bool = False
     ) -> tuple[list[Workflow], Last | None]:
-        """Return (part of the workflows, whom it ended with, None at the end of the list).
-
-        All are read for it: a workspace has few. One that is changed during a walk by `updatedAt` moves in it.
+        """Return (part of the workflows, whom it ended with, None at the end of the list). All are read for it: a workspace
+        has few.
         """
+        # Only lists walk: a function that asks for runs has no room for what it never does.
+        from batchwork.use_cases.walk import all_of, changed, made, part_of
 
-        def key(workflow: Workflow) -> Last:
-            return (workflow.updated_at if by == "updatedAt" else workflow.created_at), workflow.id
-
-        everything = sorted(self._all(workspace_id), key=key, reverse=not ascending)
-        if after is not None:
-            everything = [each for each in everything if (key(each) > after if ascending else key(each) < after)]
-        shown = everything[:limit]
-        return shown, key(shown[-1]) if len(everything) > limit else None
+        place = changed if by == "updatedAt" else made
+        return part_of(all_of(self.workflows, workspace_id), after, limit, ascending=ascending, place=place)
 
     def deploy(
         self, workspace_id: str, workflow_id: str, name: str | None, steps: Steps | None, ticket: Ticket
@@ -142,19 +140,19 @@ class Workflows:
         Raises NotFound; InvalidRequest for a draft that cannot be deployed.
         """
         workflow = self.get(workspace_id, workflow_id)
-        made = self._made(workflow, ticket) if ticket.again else None
-        while made is None:
+        mine = self._made(workflow, ticket) if ticket.again else None
+        while mine is None:
             taken = self._next(workflow, name, steps, ticket)
             if self.versions.add(taken):
-                made = taken
+                mine = taken
             else:
                 standing = found(self.versions, workspace_id, taken.id, _VERSION)
                 if standing.ticket == ticket.id:
-                    made = standing
+                    mine = standing
                 else:
                     workflow = self._told(workflow, standing)
-        self._told(workflow, made)
-        return made
+        self._told(workflow, mine)
+        return mine
 
     def version(self, workspace_id: str, workflow_id: str, name: str) -> WorkflowVersion:
         """Return a version by its number, its id, ``draft`` or ``latest``. Raises NotFound."""
@@ -278,14 +276,6 @@ class Workflows:
                 return None
         return None
 
-    def _all(self, workspace_id: str) -> list[Workflow]:
-        part = self.workflows.page(workspace_id, None, READ, lambda _: True)
-        everything = part.entries
-        while part.next is not None:
-            part = self.workflows.page(workspace_id, part.next, READ, lambda _: True)
-            everything += part.entries
-        return everything
-
     def _now(self, current: Workflow) -> datetime:
         """Return the time of a change: no earlier than that of the one before, whatever two functions' clocks say."""
         return max(current.updated_at, to_millis(self.clock.now()))
@@ -304,6 +294,11 @@ def draft_of(workflow: Workflow) -> WorkflowVersion:
         version=DRAFT,
         steps=workflow.steps,
     )
+
+
+def _same(some: Steps, others: Steps) -> bool:
+    """Whether steps are written alike: to Python, 1 is true as well."""
+    return json.dumps(some) == json.dumps(others)
 
 
 def _follows(number: int, after: int, *, ascending: bool) -> bool:

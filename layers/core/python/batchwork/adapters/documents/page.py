@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-from batchwork.domain.errors import UnreadableDocument
+from batchwork.domain.document import Unreadable, unreadable
 
 #: html.parser takes about a second for this many characters.
 MAX_CHARACTERS = 5_000_000
@@ -15,11 +15,14 @@ _BLOCK_TAGS = """
 """
 
 
-def text_of_html(name: str, text: str) -> str:
-    """Return the text, one line a block, headings marked as in Markdown. Raises UnreadableDocument."""
+def text_of_html(name: str, text: str, *, bars: bool = False) -> str:
+    """Return the text, one line a block, headings marked as in Markdown. bars: between the cells of a row.
+
+    Raises UnreadableDocument.
+    """
     if len(text) > MAX_CHARACTERS:
-        raise UnreadableDocument(name=name, reason=f"it has more than {MAX_CHARACTERS} characters")
-    page = _Page()
+        raise unreadable(name, f"it has more than {MAX_CHARACTERS} characters", Unreadable.FILE_SIZE_TOO_LARGE)
+    page = _Page(bars=bars)
     page.feed(text)
     page.close()
     return page.text()
@@ -31,15 +34,22 @@ class _Page(HTMLParser):
     _UNSEEN = frozenset({"script", "style", "template", "noscript", "svg"})
     _BLOCKS = frozenset(_BLOCK_TAGS.split())
 
-    def __init__(self) -> None:
+    def __init__(self, *, bars: bool) -> None:
         super().__init__(convert_charrefs=True)
         self._parts: list[str] = []
         self._unseen = 0
+        self._bars = bars
+        self._cells = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 -- the base class's
         if tag in self._UNSEEN:
             self._unseen += 1
         self._break(tag)
+        if self._bars and tag in {"td", "th"}:
+            self._cells += 1
+            self._parts.append("| " if self._cells > 1 else "")
+        elif tag == "tr":
+            self._cells = 0
         if re.fullmatch("h[1-6]", tag):
             self._parts.append("# ")
 

@@ -6,7 +6,7 @@ import codecs
 import re
 from collections.abc import Iterable
 
-from batchwork.domain.errors import UnreadableDocument
+from batchwork.domain.document import Unreadable, unreadable
 
 #: Characters after which reading a file stops being of use to anybody.
 MAX_TEXT = 2_000_000
@@ -17,7 +17,7 @@ def decoded(name: str, content_type: str, content: bytes) -> str:
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16", "replace")
     if b"\0" in content:
-        raise UnreadableDocument(name=name, reason="it is not text")
+        raise unreadable(name, "it is not text", Unreadable.FILE_TYPE_NOT_SUPPORTED)
     declared = re.search(r"charset=[\"']?([\w.:-]+)", content_type, re.IGNORECASE)
     for charset in ("utf-8-sig", declared[1] if declared else "cp1252"):
         try:

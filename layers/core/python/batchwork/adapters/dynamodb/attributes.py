@@ -6,8 +6,10 @@ Numbers are int only: no row keeps a fraction. Times are stored as milliseconds 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def wire(value: Any) -> dict[str, Any]:  # noqa: C901, PLR0911 -- a table of types reads best as one
@@ -66,10 +68,25 @@ def unrow(wired: dict[str, Any]) -> dict[str, Any]:
 
 
 def millis(at: datetime) -> int:
-    """Return a time as milliseconds since 1970."""
-    return round(at.timestamp() * 1000)
+    """Return a time as milliseconds since 1970, what is less cut off, as answers tell it."""
+    return (at - _EPOCH) // timedelta(milliseconds=1)
 
 
 def time_of(at: int) -> datetime:
     """Return the time of milliseconds since 1970."""
     return datetime.fromtimestamp(at / 1000, UTC)
+
+
+def maybe_millis(at: datetime | None) -> int | None:
+    """Return a time as milliseconds since 1970, None for none."""
+    return None if at is None else millis(at)
+
+
+def maybe_time(at: int | None) -> datetime | None:
+    """Return the time of milliseconds since 1970, None for none."""
+    return None if at is None else time_of(at)
+
+
+def told(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a document without what is None."""
+    return {name: value for name, value in values.items() if value is not None}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, overload
 
 from batchwork.adapters.dynamodb import keys
@@ -20,6 +20,8 @@ from batchwork.domain.item import Deferral, Item, ItemError, Result
 from batchwork.domain.lease import ChunkState, Lease, UnitState
 
 KIND = "batch"
+#: Families whose batches are also found by whether they are open.
+GROUPED = {"workflow_runs"}
 OPEN = (BatchStatus.IN_PROGRESS, BatchStatus.CANCELLING)
 
 
@@ -38,9 +40,29 @@ def list_pk(workspace_id: str, family: str) -> str:
     return f"{workspace_id}#batches#{family}"
 
 
+def list_sk(batch: Batch) -> str:
+    """Return a batch's place among those of its workspace and family: by its creation."""
+    return f"{millis(batch.created_at):013d}#{batch.id}"
+
+
+def closing(batch: Batch, status: BatchStatus, now: datetime) -> tuple[str, dict[str, Any]]:
+    """Return the update that ends a batch, and its values in wire form. Ended ones are grouped by their end, those that
+    were stopped apart: not all of their items had a worker.
+    """
+    at = "cancelled_at" if status is BatchStatus.CANCELLED else "completed_at"
+    update, values = f"#status = :status, {at} = :now", {":status": str(status), ":now": now, ":zero": 0}
+    if batch.family in GROUPED:
+        update += ", group_pk = :pk, group_sk = :sk"
+        stopped = batch.stop is not None or now >= batch.deadline_at
+        group = keys.ended_batches(batch.workspace_id, batch.family, stopped=stopped)
+        values |= {":pk": group, ":sk": f"{millis(now):013d}#{list_sk(batch)}"}
+    return f"SET {update} REMOVE due_pk, due_at", row(values)
+
+
 def header_row(batch: Batch, check_at: int, expires: int) -> dict[str, Any]:
     """Return a new batch's header in wire form."""
     webhook = batch.webhook
+    grouped = batch.family in GROUPED
     values = {
         "kind": KIND,
         "id": batch.id,
@@ -58,7 +80,9 @@ def header_row(batch: Batch, check_at: int, expires: int) -> dict[str, Any]:
         "webhook": webhook and {"url": webhook.url, "events": list(webhook.events), "secret": webhook.secret},
         "attributes": batch.attributes,
         "list_pk": list_pk(batch.workspace_id, batch.family),
-        "list_sk": f"{millis(batch.created_at):013d}#{batch.id}",
+        "list_sk": list_sk(batch),
+        "group_pk": keys.open_batches(batch.workspace_id, batch.family) if grouped else None,
+        "group_sk": list_sk(batch) if grouped else None,
         "due_pk": keys.due_pk("BATCH", batch.id),
         "due_at": check_at,
         "expires_at": expires,

@@ -17,6 +17,7 @@ from batchwork.adapters.dynamodb.batch_rows import (
     Retention,
     batch_of,
     chunk_of,
+    closing,
     expires_at,
     header_row,
     input_rows,
@@ -174,17 +175,19 @@ class DynamoBatches:
         )
 
     def settle_free(self, batch: Batch, unit: Unit, results: Sequence[Result], now: datetime) -> bool:
-        """Write final results of a free unit. Races closed: canceller, sweeper and worker against each other."""
+        """Write final results of a free unit, for the stream as `unworked`. Races closed: canceller, sweeper, worker."""
         value, packed = unit_content(batch, unit, "free", packed_unit(results, ()), self._packer)
         return self._write_unit(
             batch,
             unit,
-            f"SET {packed}, settled = :true, #unit = :unit, expires_at = :expires REMOVE #token, #until",
+            f"SET {packed}, settled = :true, #unit = :unit, expires_at = :expires, unworked = :family"
+            " REMOVE #token, #until",
             f"attribute_not_exists(settled) AND {_FREE}",
             {
                 ":true": True,
                 ":now": now,
                 ":unit": unit.number,
+                ":family": batch.family,
                 ":expires": expires_at(batch, self._retention),
                 **value,
             },
@@ -265,17 +268,14 @@ class DynamoBatches:
 
     def close(self, batch: Batch, status: BatchStatus, now: datetime, delivery: Delivery | None) -> bool:
         """Close an open batch that has nothing left, together with its delivery. Race closed: two completions."""
-        ended = "cancelled_at" if status is BatchStatus.CANCELLED else "completed_at"
+        update, values = closing(batch, status, now)
         close: dict[str, Any] = {
             "TableName": self._table,
             "Key": keys.header(batch.workspace_id, batch.id),
-            "UpdateExpression": f"SET #status = :status, {ended} = :now REMOVE due_pk, due_at",
+            "UpdateExpression": update,
             "ConditionExpression": f"{_IS_OPEN} AND remaining = :zero",
             "ExpressionAttributeNames": {"#status": "status"},
-            "ExpressionAttributeValues": {
-                **row({":status": str(status), ":now": now, ":zero": 0}),
-                **_OPEN_VALUES,
-            },
+            "ExpressionAttributeValues": {**values, **_OPEN_VALUES},
         }
         try:
             if delivery is None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import heapq
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,18 +14,29 @@ from botocore.exceptions import ClientError
 from batchwork.adapters import aws
 from batchwork.adapters.dynamodb import attributes, keys
 from batchwork.adapters.dynamodb.calls import condition_failed, get_all
-from batchwork.domain.webhook import Attempt, Delivery, DeliveryStatus
+from batchwork.adapters.packing import pack, unpack
+from batchwork.domain.webhook import Attempt, Delivery, DeliveryStatus, PayloadRef
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+
+    from batchwork.ports.webhooks import DeliveryBodies, Logged, Wanted
+
+#: Bytes of a body from which on it is compressed: each attempt writes the row twice, and each KB is a write unit.
+_ZIPPED = 1024
+#: Keys of a part's queries after the first, and how many of them there may be.
+_ROWS, _QUERIES = 500, 4
 
 
 def delivery_row(delivery: Delivery, expires_at: int | None) -> dict[str, Any]:
     """Return a delivery's row. expires_at: epoch seconds (TTL).
 
-    Only a pending delivery stands in the due index. Its listing is sorted by subject, then time.
+    Only a pending delivery stands in the due index, and only one to an endpoint in a group, that of its endpoint's. Its
+    listing is sorted by subject, then time.
     """
     pending = delivery.status is DeliveryStatus.PENDING
+    zipped = zlib.compress(delivery.body, 6) if len(delivery.body) >= _ZIPPED else None
+    payload = delivery.payload
     return keys.delivery(delivery.workspace_id, delivery.id) | attributes.row(
         {
             "kind": "delivery",
@@ -33,7 +47,14 @@ def delivery_row(delivery: Delivery, expires_at: int | None) -> dict[str, Any]:
             "subject": delivery.subject,
             "style": delivery.style,
             "url": delivery.url,
-            "body": delivery.body,
+            "body": delivery.body if zipped is None else None,
+            "zipped": zipped,
+            "blob": delivery.blob,
+            "payload": None if payload is None else pack([payload.id, payload.metadata]),
+            "version": delivery.version,
+            "replay_of": delivery.replay_of,
+            "trial": delivery.trial or None,
+            "turn_at": delivery.turn_at,
             "secret": delivery.secret,
             "endpoint_id": delivery.endpoint_id,
             "status": str(delivery.status),
@@ -43,6 +64,8 @@ def delivery_row(delivery: Delivery, expires_at: int | None) -> dict[str, Any]:
             "due_pk": keys.due_pk("DELIVERY", delivery.id) if pending else None,
             "list_pk": _list_pk(delivery.workspace_id),
             "list_sk": f"{delivery.subject}#{attributes.millis(delivery.created_at):015d}#{delivery.id}",
+            "group_pk": delivery.endpoint_id and keys.deliveries_of(delivery.workspace_id, delivery.endpoint_id),
+            "group_sk": delivery.endpoint_id and _group_sk(delivery),
             "expires_at": expires_at,
         }
     )
@@ -59,13 +82,19 @@ def delivery_of(row: dict[str, Any]) -> Delivery:
         subject=values["subject"],
         style=values["style"],
         url=values["url"],
-        body=values["body"],
+        body=zlib.decompress(values["zipped"]) if "zipped" in values else values["body"],
         created_at=attributes.time_of(values["created_at"]),
         due_at=attributes.time_of(values["due_at"]),
         secret=values.get("secret"),
         status=DeliveryStatus(values["status"]),
         attempts=tuple(_attempt_of(attempt) for attempt in values["attempts"]),
         endpoint_id=values.get("endpoint_id"),
+        version=values.get("version"),
+        payload=PayloadRef(*unpack(values["payload"])) if "payload" in values else None,
+        blob=values.get("blob"),
+        replay_of=values.get("replay_of"),
+        trial=values.get("trial", False),
+        turn_at=attributes.time_of(values["turn_at"]) if "turn_at" in values else None,
     )
 
 
@@ -89,17 +118,34 @@ def _attempt_of(values: dict[str, Any]) -> Attempt:
     )
 
 
+def _group_sk(delivery: Delivery) -> str:
+    return f"{_moment(delivery.created_at)}#{delivery.id}"
+
+
+def _moment(at: datetime) -> str:
+    return f"{attributes.millis(at):013d}"
+
+
 def _list_pk(workspace_id: str) -> str:
     return f"{workspace_id}#deliveries"
 
 
 class DynamoDeliveries:
-    """ports.DeliveryStore. retention: how long a row that `put` stores is kept, None for ever."""
+    """ports.DeliveryStore. retention: how long a row that `put` stores is kept, None for ever. bodies: where those are kept
+    that are too large for a row; without it such a delivery cannot be stored.
+    """
 
-    def __init__(self, table: str, retention: timedelta | None = None, dynamodb: DynamoDBClient | None = None) -> None:
+    def __init__(
+        self,
+        table: str,
+        retention: timedelta | None = None,
+        dynamodb: DynamoDBClient | None = None,
+        bodies: DeliveryBodies | None = None,
+    ) -> None:
         self._table = table
         self._retention = retention
         self._dynamodb: DynamoDBClient = dynamodb or aws.client("dynamodb")
+        self._bodies = bodies
 
     def get(self, workspace_id: str, delivery_id: str) -> Delivery | None:
         """Return a delivery, strongly consistent: its attempts decide whether a message is old."""
@@ -109,7 +155,11 @@ class DynamoDeliveries:
         return delivery_of(row) if row else None
 
     def put(self, delivery: Delivery) -> bool:
-        """Store a delivery once; False when it exists."""
+        """Store a delivery once; False when it exists. Its body goes first: one without a row is removed by its age."""
+        if delivery.apart:
+            if self._bodies is None:
+                raise TypeError("a body has to be kept apart, and there is nowhere to")
+            delivery = replace(delivery, body=b"", blob=self._bodies.keep(delivery))
         expires_at = int((delivery.created_at + self._retention).timestamp()) if self._retention else None
         try:
             self._dynamodb.put_item(
@@ -145,18 +195,21 @@ class DynamoDeliveries:
             raise
         return True
 
-    def postpone(self, delivery: Delivery, due_at: datetime) -> None:
+    def postpone(self, delivery: Delivery, due_at: datetime, turn_at: datetime | None = None) -> None:
         """Move a pending delivery's next attempt; does nothing when that attempt was made meanwhile."""
+        changes, values = "SET due_at = :due_at", {":due_at": due_at}
+        if turn_at is not None:
+            changes, values = f"{changes}, turn_at = :turn_at", values | {":turn_at": turn_at}
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
                 Key=keys.delivery(delivery.workspace_id, delivery.id),
-                UpdateExpression="SET due_at = :due_at",
-                # Closes a message without room against a sender that had it.
+                UpdateExpression=changes,
+                # Closes a message without room, or before its turn, against a sender that had it.
                 ConditionExpression="#status = :pending AND size(attempts) = :before",
                 ExpressionAttributeNames={"#status": "status"},
                 ExpressionAttributeValues=attributes.row(
-                    {":pending": str(DeliveryStatus.PENDING), ":before": len(delivery.attempts), ":due_at": due_at}
+                    {":pending": str(DeliveryStatus.PENDING), ":before": len(delivery.attempts), **values}
                 ),
             )
         except ClientError as exc:
@@ -170,7 +223,7 @@ class DynamoDeliveries:
         """
         changes = ["attempts = list_append(attempts, :attempt)", "#status = :status"]
         values = {":attempt": [_attempt_map(attempt)], ":status": str(status), ":before": attempt.number - 1}
-        removed = ["held_until"]
+        removed = ["held_until", "turn_at"]
         if due_at is None:
             removed.append("due_pk")  # leaves the due index, which is sparse
         else:
@@ -231,6 +284,65 @@ class DynamoDeliveries:
         wanted = [keys.delivery(*_names_of(place["pk"])) for place in newest]
         rows = {row["pk"]["S"]: row for row in get_all(self._dynamodb, self._table, wanted)}
         return [delivery_of(rows[place["pk"]]) for place in newest if place["pk"] in rows]
+
+    def of_endpoint(self, workspace_id: str, endpoint_id: str, wanted: Wanted) -> Logged:
+        """Return deliveries to an endpoint, newest first: their keys from the index, then the rows of the part."""
+        # Every function that makes batches imports this module, for their last delivery; few of them list any.
+        from batchwork.ports.webhooks import Logged
+
+        names: list[str] = []
+        place = wanted.after
+        for answer in self._keys_of(keys.deliveries_of(workspace_id, endpoint_id), wanted):
+            for wired in answer["Items"]:
+                each = _place_of(wired)
+                if each == wanted.after:
+                    continue
+                if len(names) == wanted.limit:
+                    return Logged(self._rows_of(workspace_id, names, wanted.status), place)
+                names.append(each)
+                place = each
+            if "LastEvaluatedKey" not in answer:
+                return Logged(self._rows_of(workspace_id, names, wanted.status), None)
+            place = _place_of(answer["LastEvaluatedKey"])
+        return Logged(self._rows_of(workspace_id, names, wanted.status), place)
+
+    def _keys_of(self, group_pk: str, wanted: Wanted) -> Iterator[Any]:
+        """Yield pages of keys, two thousand at the most: a status is filtered only after it is read."""
+        low = _moment(wanted.since) if wanted.since else "0"
+        high = min(
+            wanted.after.replace("_", "#", 1) if wanted.after else "9",
+            _moment(wanted.until) if wanted.until else "9",  # all of that millisecond come after it
+        )
+        query: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": keys.GROUPS,
+            "KeyConditionExpression": "group_pk = :group AND group_sk BETWEEN :low AND :high",
+            "ScanIndexForward": False,
+        }
+        values = {":group": group_pk, ":low": low, ":high": high}
+        if wanted.status is not None:
+            query |= {"FilterExpression": "#status = :status", "ExpressionAttributeNames": {"#status": "status"}}
+            values[":status"] = str(wanted.status)
+        query["ExpressionAttributeValues"] = attributes.row(values)
+        if low > high:
+            yield {"Items": []}  # DynamoDB refuses to look for what is between nothing
+            return
+        for rows in (wanted.limit + 2, *(_ROWS,) * _QUERIES):
+            answer = self._dynamodb.query(**query, Limit=rows)
+            yield answer
+            if "LastEvaluatedKey" in answer:
+                query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def _rows_of(self, workspace_id: str, places: list[str], status: DeliveryStatus | None) -> list[Delivery]:
+        """Return the deliveries of places that are still there, and whose status still is the wanted one."""
+        wanted = [keys.delivery(workspace_id, place.partition("_")[2]) for place in places]
+        rows = {row["pk"]["S"]: row for row in get_all(self._dynamodb, self._table, wanted)}
+        found = [delivery_of(rows[each["pk"]["S"]]) for each in wanted if each["pk"]["S"] in rows]
+        return [each for each in found if status in {None, each.status}]
+
+
+def _place_of(wired: dict[str, Any]) -> str:
+    return str(wired["group_sk"]["S"]).replace("#", "_", 1)
 
 
 def _names_of(pk: str) -> tuple[str, str]:

@@ -98,6 +98,12 @@ def chunk(workspace_id: str, batch_id: str, number: int) -> str:
     return f"CHUNK#{workspace_id}#{batch_id}#{number}"
 
 
+def names_of_chunk(pk: str) -> tuple[str, str]:
+    """Return (workspace id, batch id) of a chunk's pk."""
+    _, workspace_id, batch_id, _ = pk.split("#")
+    return workspace_id, batch_id
+
+
 INPUT = "INPUT"
 
 
@@ -151,6 +157,11 @@ def endpoint_health(workspace_id: str, endpoint_id: str) -> Key:
     return key(f"HOOKSTATS#{workspace_id}", endpoint_id)
 
 
+def endpoint_pace(workspace_id: str, endpoint_id: str) -> Key:
+    """Return the key of whose turn it is at a webhook endpoint."""
+    return key(f"HOOKPACE#{workspace_id}", endpoint_id)
+
+
 def publication(workspace_id: str, token: str) -> Key:
     """Return the key of what was published under a token."""
     return key(f"PUBLICATION#{workspace_id}", token)
@@ -181,6 +192,11 @@ def runs_of(workspace_id: str, batch_id: str | None) -> str:
 def open_batches(workspace_id: str, family: str) -> str:
     """Return the group_pk of a family's open batches in a workspace."""
     return f"{workspace_id}#open#{family}"
+
+
+def ended_batches(workspace_id: str, family: str, *, stopped: bool) -> str:
+    """Return the group_pk of a family's ended batches in a workspace: of those that were stopped, or of the others."""
+    return f"{workspace_id}#{'stopped' if stopped else 'ended'}#{family}"
 
 
 def deliveries_of(workspace_id: str, endpoint_id: str) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from batchwork.adapters.dynamodb.attributes import millis, time_of
+from batchwork.adapters.dynamodb.attributes import maybe_millis, maybe_time, millis, time_of, told
 from batchwork.domain.account import Account, AccountStatus, Destination
 from batchwork.domain.item import Json
 from batchwork.domain.media import Media, MediaStatus
@@ -22,15 +22,15 @@ class PostCodec:
 
     def document(self, resource: Post) -> Json:
         """Return a post's document."""
-        return _told(
+        return told(
             {
                 "content": resource.content,
                 "status": str(resource.status),
                 "parts": [_part_document(part) for part in resource.parts],
                 "content_type": resource.content_type,
-                "scheduled_for": _millis(resource.scheduled_for),
-                "published_at": _millis(resource.published_at),
-                "publishing_since": _millis(resource.publishing_since),
+                "scheduled_for": maybe_millis(resource.scheduled_for),
+                "published_at": maybe_millis(resource.published_at),
+                "publishing_since": maybe_millis(resource.publishing_since),
                 "media": list(resource.media) or None,
                 "metadata": resource.metadata,
                 "extra": resource.extra or None,
@@ -45,9 +45,9 @@ class PostCodec:
             status=PostStatus(document["status"]),
             parts=tuple(_part(each) for each in document["parts"]),
             content_type=document.get("content_type"),
-            scheduled_for=_time(document.get("scheduled_for")),
-            published_at=_time(document.get("published_at")),
-            publishing_since=_time(document.get("publishing_since")),
+            scheduled_for=maybe_time(document.get("scheduled_for")),
+            published_at=maybe_time(document.get("published_at")),
+            publishing_since=maybe_time(document.get("publishing_since")),
             media=tuple(document.get("media", ())),
             metadata=document.get("metadata"),
             extra=document.get("extra", {}),
@@ -66,7 +66,7 @@ class AccountCodec:
     def document(self, resource: Account) -> Json:
         """Return an account's document."""
         pages = resource.destinations
-        return _told(
+        return told(
             {
                 "platform": resource.platform,
                 "username": resource.username,
@@ -75,7 +75,7 @@ class AccountCodec:
                 "status": str(resource.status),
                 "avatar_url": resource.avatar_url,
                 "connected_at": millis(resource.connected_at),
-                "disconnected_at": _millis(resource.disconnected_at),
+                "disconnected_at": maybe_millis(resource.disconnected_at),
                 "destinations": None if pages is None else [[page.id, page.name] for page in pages],
                 "page_id": resource.page_id,
             }
@@ -93,7 +93,7 @@ class AccountCodec:
             status=AccountStatus(document["status"]),
             avatar_url=document.get("avatar_url"),
             connected_at=time_of(document["connected_at"]),
-            disconnected_at=_time(document.get("disconnected_at")),
+            disconnected_at=maybe_time(document.get("disconnected_at")),
             destinations=None if pages is None else tuple(Destination(*page) for page in pages),
             page_id=document.get("page_id"),
         )
@@ -110,7 +110,7 @@ class MediaCodec:
 
     def document(self, resource: Media) -> Json:
         """Return a file's document."""
-        return _told(
+        return told(
             {
                 "filename": resource.filename,
                 "content_type": resource.content_type,
@@ -139,7 +139,7 @@ class MediaCodec:
 
 
 def _part_document(part: PostPart) -> Json:
-    return _told(
+    return told(
         {
             "id": part.id,
             "platform": part.platform,
@@ -150,7 +150,7 @@ def _part_document(part: PostPart) -> Json:
             "rounds": part.rounds or None,
             "platform_post_id": part.platform_post_id,
             "platform_post_url": part.platform_post_url,
-            "published_at": _millis(part.published_at),
+            "published_at": maybe_millis(part.published_at),
             "error": part.error,
         }
     )
@@ -167,18 +167,6 @@ def _part(document: Json) -> PostPart:
         rounds=document.get("rounds", 0),
         platform_post_id=document.get("platform_post_id"),
         platform_post_url=document.get("platform_post_url"),
-        published_at=_time(document.get("published_at")),
+        published_at=maybe_time(document.get("published_at")),
         error=document.get("error"),
     )
-
-
-def _told(values: dict[str, Any]) -> Json:
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _millis(at: datetime | None) -> int | None:
-    return None if at is None else millis(at)
-
-
-def _time(at: int | None) -> datetime | None:
-    return None if at is None else time_of(at)

@@ -115,15 +115,23 @@ class DynamoShelf(Generic[R]):
         return True
 
     def page(
-        self, workspace_id: str, after: str | None, limit: int, wanted: Callable[[R], bool], since: str = ""
+        self,
+        workspace_id: str,
+        after: str | None,
+        limit: int,
+        wanted: Callable[[R], bool],
+        since: str = "",
+        *,
+        ascending: bool = False,
     ) -> Slice[R]:
-        """Return up to `limit` wanted resources, newest first, strongly consistent; a thousand rows are searched."""
+        """Return up to `limit` wanted resources in order of their ids, strongly consistent; a thousand rows are searched."""
         partition, _ = self._key(workspace_id, "").values()
         condition, values = "pk = :pk", {":pk": partition}
         if since:
             condition, values = "pk = :pk AND sk >= :since", {":pk": partition, ":since": wire(since)}
         found: list[R] = []
-        last = after
+        # Oldest first a list begins where it is asked to.
+        last = None if ascending and after is not None and after < since else after
         for rows in (limit + 1, *(ROWS,) * QUERIES):
             if last is not None and last < since:
                 return Slice(found, None)  # DynamoDB refuses to begin outside of what is asked for
@@ -132,7 +140,7 @@ class DynamoShelf(Generic[R]):
                 TableName=self._table,
                 KeyConditionExpression=condition,
                 ExpressionAttributeValues=values,
-                ScanIndexForward=False,
+                ScanIndexForward=ascending,
                 ConsistentRead=True,
                 Limit=rows,
                 **begin,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from batchwork.adapters.dynamodb.attributes import maybe_millis, maybe_time, told
 from batchwork.domain.item import Json
 from batchwork.domain.webhook_endpoint import WebhookEndpoint
 
@@ -25,6 +26,18 @@ class WebhookEndpointCodec:
             "secret": resource.secret,
             "style": resource.style,
             "enabled": resource.enabled,
+            **told(
+                {
+                    "previous": resource.previous,
+                    "previous_until": maybe_millis(resource.previous_until),
+                    "rotation": resource.rotation,
+                    "rate": resource.rate,
+                    "name": resource.name,
+                    "headers": dict(resource.headers) or None,
+                    "version": resource.version,
+                    "url_threshold": resource.url_threshold,
+                }
+            ),
         }
 
     def resource(self, document: Json, head: Head) -> WebhookEndpoint:
@@ -36,6 +49,14 @@ class WebhookEndpointCodec:
             secret=document["secret"],
             style=document["style"],
             enabled=document["enabled"],
+            previous=document.get("previous"),
+            previous_until=maybe_time(document.get("previous_until")),
+            rotation=document.get("rotation"),
+            rate=document.get("rate"),
+            name=document.get("name"),
+            headers=document.get("headers", {}),
+            version=document.get("version"),
+            url_threshold=document.get("url_threshold"),
         )
 
     def due_at(self, resource: WebhookEndpoint) -> datetime | None:  # noqa: ARG002 -- nothing is due for an endpoint

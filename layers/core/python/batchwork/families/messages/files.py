@@ -70,7 +70,7 @@ class FileRoutes:
 
     def _stored(self, request: Request, caller: Caller, scope: str) -> Act:
         # Uploads are the rarest of this function's routes: their parser is not paid for at every cold start.
-        from batchwork.families.messages.multipart import uploaded
+        from batchwork.edge.multipart import uploaded
 
         part = uploaded(request, "file")
         upload = Upload.received(part.name, part.content_type, part.content)

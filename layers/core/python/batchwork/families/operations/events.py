@@ -18,8 +18,9 @@ from batchwork.domain.item import Json
 from batchwork.domain.media import Media
 from batchwork.domain.post import Post, PostPart
 from batchwork.domain.resource import Resource, to_millis
-from batchwork.domain.webhook_endpoint import SWITCHED_OFF, WebhookEndpoint
+from batchwork.domain.webhook_endpoint import DISABLED, WebhookEndpoint
 from batchwork.families.operations.times import maybe, timestamp
+from batchwork.use_cases.tell import Told
 
 STYLE = "voxburst"
 EventName = Literal[
@@ -43,7 +44,7 @@ _ID = "evt_c"
 #: Told by these alone, where the post stands on each account.
 _OUTCOMES = {"post.published", "post.failed"}
 #: What a write is called here that is called otherwise where it is made.
-_TYPES = {SWITCHED_OFF: "webhook.disabled"}
+_TYPES = {DISABLED: "webhook.disabled"}
 
 
 def event_of(kind: str, resource: Resource, name: str) -> Event:
@@ -56,6 +57,7 @@ def event_of(kind: str, resource: Resource, name: str) -> Event:
     return Event(
         id=ordered_id(_ID, Ticket(told, resource.created_at)),
         type=_TYPES.get(name, name),
+        style=STYLE,
         workspace_id=resource.workspace_id,
         subject=resource.id,
         created_at=resource.updated_at,
@@ -68,6 +70,7 @@ def trial_of(endpoint: WebhookEndpoint, ticket: Ticket) -> Event:
     return Event(
         id=ordered_id(_ID, ticket),
         type=TEST,
+        style=STYLE,
         workspace_id=endpoint.workspace_id,
         subject=endpoint.id,
         created_at=to_millis(ticket.at),
@@ -79,6 +82,11 @@ def body(event: Event) -> bytes:
     """Return what is sent: compact JSON, in the spec's order."""
     told = {"id": event.id, "type": event.type, "createdAt": timestamp(event.created_at), "data": event.data(None)}
     return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def told(event: Event, _endpoint: WebhookEndpoint) -> Told:
+    """Return what an endpoint is sent of an event: all are sent the same."""
+    return Told(body(event))
 
 
 def _data_of(resource: Resource, name: str) -> Json:

@@ -21,7 +21,7 @@ DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
 #: Bytes of a page's entries as the Lambda runtime serializes them: what stands around them has room beyond.
 ROOM = ANSWER_LIMIT - 10_000
-_CURSOR = re.compile(r"[A-Za-z0-9_]{1,64}")
+_CURSOR = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _WHOLE = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 

@@ -2,14 +2,15 @@
 
 What the spec leaves open is chosen here: an endpoint asks for events by their names, each once, and for all of them by
 naming all; a workspace has at most fifty endpoints; one that is disabled can be tried; what is sent to try one is of type
-`webhook.test` and its answer is shown up to 4 KB.
+`webhook.test` and its answer is shown up to 4 KB. An endpoint may be limited to so many deliveries a minute; the rest of
+what users of webhooks expect, beyond the spec, stands in `webhook_deliveries`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
@@ -20,7 +21,7 @@ from batchwork.domain.errors import InvalidRequest, Problem
 from batchwork.domain.item import Json
 from batchwork.domain.resource import checked_id
 from batchwork.domain.webhook import ATTEMPT_TIMEOUT, DeliveryStatus
-from batchwork.domain.webhook_endpoint import PREFIX, Health, WebhookEndpoint
+from batchwork.domain.webhook_endpoint import MAX_RATE, PREFIX, Health, WebhookEndpoint
 from batchwork.domain.workspace import Caller
 from batchwork.edge.endpoint import Act, Intent
 from batchwork.edge.http import Request, Response
@@ -53,6 +54,8 @@ def _each_once(names: Sequence[str]) -> Sequence[str]:
 
 Url = Annotated[str, Field(min_length=1, max_length=MAX_URL)]
 Names = Annotated[list[EventName], Field(min_length=1), AfterValidator(_each_once)]
+#: Deliveries a minute, null for as many as come.
+RateLimit = Annotated[int | None, Field(ge=1, le=MAX_RATE)]
 
 
 class NewWebhook(Shape):
@@ -60,6 +63,7 @@ class NewWebhook(Shape):
 
     url: Url
     events: Names
+    rate_limit: RateLimit = None
 
 
 class WebhookChanges(Shape):
@@ -68,17 +72,22 @@ class WebhookChanges(Shape):
     url: Url = ""
     events: Names = Field(default=[])
     enabled: bool = True
+    rate_limit: RateLimit = None
 
     @model_validator(mode="after")
     def _changes_something(self) -> WebhookChanges:
         if not self.model_fields_set:
-            raise PydanticCustomError("missing", "Give at least one of url, events and enabled")
+            raise PydanticCustomError("missing", "Give at least one of url, events, enabled and rateLimit")
         return self
 
     def changes(self) -> Json:
         """Return the given fields as fields of WebhookEndpoint."""
         given = self.model_dump(exclude_unset=True)
-        return given | {"events": tuple(given["events"])} if "events" in given else given
+        if "events" in given:
+            given["events"] = tuple(given["events"])
+        if "rate_limit" in given:
+            given["rate"] = given.pop("rate_limit")
+        return given
 
 
 class Trial(Shape):
@@ -115,7 +124,9 @@ class WebhookCalls:
                 self.webhooks.check_room(caller.workspace.id)
 
         def act(_: None, errand: Errand) -> Response:
-            made = self.webhooks.create(caller.workspace.id, wanted.url, tuple(wanted.events), errand.ticket)
+            made = self.webhooks.create(
+                caller.workspace.id, wanted.url, tuple(wanted.events), errand.ticket, rate=wanted.rate_limit
+            )
             return Response(201, {**self._shown(made), "secret": made.secret})
 
         return Intent(check, act)
@@ -126,7 +137,8 @@ class WebhookCalls:
         part = query.part()
         query.end()
         found, health = self.webhooks.page(caller.workspace.id, part.after, part.limit)
-        shown = [webhook_object(each, health.get(each.id, Health())) for each in found.entries]
+        now = self.webhooks.clock.now()
+        shown = [webhook_object(each, health.get(each.id, Health()), now) for each in found.entries]
         answer = listed(shown, found.next, part.limit)
         return Response(
             answer.status, {**(answer.body or {}), "webhooks": [{**each, "active": each["enabled"]} for each in shown]}
@@ -134,11 +146,11 @@ class WebhookCalls:
 
     def one(self, request: Request, caller: Caller) -> Response:
         """Show an endpoint."""
-        return Response(200, self._shown(self.webhooks.get(caller.workspace.id, _id_of(request))))
+        return Response(200, self._shown(self.webhooks.get(caller.workspace.id, id_of(request))))
 
     def update(self, request: Request, caller: Caller) -> Act:
         """Change an endpoint; what is on its way to it goes to its new URL."""
-        webhook_id = _id_of(request)
+        webhook_id = id_of(request)
         changes = self._read(WebhookChanges, request).changes()
 
         def check(_again: bool) -> None:
@@ -151,7 +163,7 @@ class WebhookCalls:
 
     def remove(self, request: Request, caller: Caller) -> Act:
         """Remove an endpoint."""
-        webhook_id = _id_of(request)
+        webhook_id = id_of(request)
 
         def check(again: bool) -> None:
             if not again:
@@ -179,7 +191,7 @@ class WebhookCalls:
         return Intent(check, act)
 
     def _shown(self, endpoint: WebhookEndpoint) -> Json:
-        return webhook_object(endpoint, self.webhooks.health_of(endpoint))
+        return webhook_object(endpoint, self.webhooks.health_of(endpoint), self.webhooks.clock.now())
 
     def _read(self, shape: type[ShapeT], request: Request) -> ShapeT:
         """Return a body whose URL may be sent to. Raises InvalidRequest with everything wrong with it at once."""
@@ -200,8 +212,8 @@ class WebhookCalls:
         return body
 
 
-def webhook_object(endpoint: WebhookEndpoint, health: Health) -> Json:
-    """Return an endpoint, without its secret."""
+def webhook_object(endpoint: WebhookEndpoint, health: Health, now: datetime) -> Json:
+    """Return an endpoint, without its secret. previousSecretUntil: null but while a rotation's overlap lasts."""
     return {
         "id": endpoint.id,
         "url": endpoint.url,
@@ -210,6 +222,8 @@ def webhook_object(endpoint: WebhookEndpoint, health: Health) -> Json:
         "lastDeliveryAt": maybe(health.last_delivery_at),
         "failureCount": health.failures,
         "createdAt": timestamp(endpoint.created_at),
+        "rateLimit": endpoint.rate,
+        "previousSecretUntil": maybe(endpoint.previous_until) if endpoint.previous_at(now) else None,
     }
 
 
@@ -234,5 +248,6 @@ def trial_object(tried: Tried) -> Json:
     }
 
 
-def _id_of(request: Request) -> str:
+def id_of(request: Request) -> str:
+    """Return the id of the endpoint that a path names. Raises MalformedId."""
     return checked_id(request.parameters["id"], PREFIX)

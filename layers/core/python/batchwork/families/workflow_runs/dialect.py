@@ -1,12 +1,19 @@
-"""Which generation of the API a client speaks: `x-extend-api-version` (spec workflow runs 4.1 and 4.2)."""
+"""Which generation of the API a client speaks: `x-extend-api-version`, `/v1` (spec workflow runs 4.1 and 4.2)."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from batchwork.domain.errors import InvalidRequest, Problem
-from batchwork.edge.http import Request
+from batchwork.domain.item import Json
+from batchwork.edge.http import Request, Response
 
+if TYPE_CHECKING:
+    from batchwork.edge.endpoint import Routes
+
+#: What older clients put before every path.
+PREFIX = "/v1"
 HEADER = "x-extend-api-version"
 
 
@@ -31,6 +38,15 @@ _KNOWN = {
 }
 
 
+#: Every version that can be asked for, oldest first.
+VERSIONS = tuple(_KNOWN)
+
+
+def dialect_named(version: str | None) -> Dialect:
+    """Return the dialect of a version that there is, such as that of a webhook endpoint; None stands for the seed's."""
+    return Dialect.LEGACY if version is None else _KNOWN[version]
+
+
 def dialect_of(request: Request) -> Dialect:
     """Return the dialect of a request; the seed knows no header, so without one it is the seed's. Raises InvalidRequest."""
     asked = request.headers.get(HEADER)
@@ -46,3 +62,18 @@ def dialect_of(request: Request) -> Dialect:
 def dialect_or_seed(request: Request) -> Dialect:
     """Return the dialect that an error is answered in: the seed's where the header names none that there is."""
     return _KNOWN.get(request.headers.get(HEADER, "").strip(), Dialect.LEGACY)
+
+
+def under_both(routes: Routes) -> Routes:
+    """Return routes by (method, resource), each also under the older prefix."""
+    return {(method, before + path): route for before in ("", PREFIX) for (method, path), route in routes.items()}
+
+
+def known(shown: Json) -> Json:
+    """Return an object without what is unknown: where 2026-02-09 says null, the older dialects say nothing."""
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def answered(name: str, shown: Json, dialect: Dialect) -> Response:
+    """Return an object: ``{"success": true, NAME: {...}}``, or bare."""
+    return Response(200, shown if dialect is Dialect.V2026 else {"success": True, name: shown})

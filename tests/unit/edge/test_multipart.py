@@ -10,7 +10,7 @@ import requests
 
 from batchwork.domain.errors import InvalidRequest, UnsupportedMediaType
 from batchwork.edge.http import Request
-from batchwork.families.messages.multipart import uploaded
+from batchwork.edge.multipart import form_of, uploaded
 
 EVERY_BYTE = bytes(range(256)) * 3
 
@@ -111,3 +111,18 @@ def test_a_field_that_is_no_file_is_refused() -> None:
     with pytest.raises(InvalidRequest) as refused:
         uploaded(a_form({"file": (None, "just text")}), "file")
     assert [problem.place for problem in refused.value.problems] == ["file"]
+
+
+# ── texts beside the file ──
+
+
+def test_a_text_field_is_read_beside_the_file() -> None:
+    form = form_of(a_form([("password", (None, "geheim ß")), ("file", ("a.txt", b"yes", "text/plain"))]))
+    assert (form.text("password"), form.file("file").content, form.text("other")) == ("geheim ß", b"yes", None)
+
+
+@pytest.mark.parametrize("field", [("a.txt", b"secret"), (None, b"\xff\xfe")])
+def test_a_text_field_that_is_a_file_or_no_text_is_refused(field: Any) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        form_of(a_form([("password", field)])).text("password")
+    assert [problem.place for problem in refused.value.problems] == ["password"]
