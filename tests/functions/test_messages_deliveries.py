@@ -79,8 +79,8 @@ def test_deliveries_are_listed_newest_first_in_the_familys_envelope(api: Message
 
 @pytest.mark.usefixtures("queue_url")
 def test_a_delivery_is_shown_with_what_was_told_and_never_its_secret(
-    api: MessagesApi,
-    capsys: pytest.CaptureFixture[str],  # noqa: F811 -- the fixture
+    api: MessagesApi,  # noqa: F811 -- the fixture
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     batch = api.submit()
     delivery = told(api, batch)
@@ -90,8 +90,8 @@ def test_a_delivery_is_shown_with_what_was_told_and_never_its_secret(
 
 
 def test_a_replay_is_a_new_delivery_that_is_queued_once_a_key(
-    api: MessagesApi,
-    queue_url: str,  # noqa: F811 -- the fixture
+    api: MessagesApi,  # noqa: F811 -- the fixture
+    queue_url: str,
 ) -> None:
     batch = api.submit()
     delivery = told(api, batch)

@@ -125,7 +125,7 @@ AN_ENDPOINT = WebhookEndpoint(
     url="https://example.com/webhooks",
     name="Production",
     events=("workflow.deployed",),
-    secret="wss_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo",  # noqa: S106 -- an example
+    secret="wss_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo",
     style="extend",
     version="2025-04-21",
 )

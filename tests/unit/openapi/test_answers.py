@@ -19,16 +19,19 @@ from documented import (
 from factories import a_batch, a_caller
 from fakes.clock import FakeClock
 from fakes.usage import FakeUsage
+from unit.webhooks.deliveries import a_delivery, an_attempt
 
 from batchwork.domain import errors
 from batchwork.domain.errors import AgentNotPublished, BatchworkError, InvalidRequest, Problem
 from batchwork.domain.item import Item, ItemError, ItemStatus, Result
 from batchwork.domain.lookup import Found, LookupItem
+from batchwork.domain.webhook import DeliveryStatus
 from batchwork.edge.endpoint import BODY_LIMIT
 from batchwork.edge.http import Request, Response
 from batchwork.edge.pagination import Window, pagination
 from batchwork.families.lookups.me import Myself
 from batchwork.families.lookups.presenters import batch_answer
+from batchwork.families.messages.deliveries import delivery_object
 from batchwork.families.messages.errors import MessagesEnvelope
 from batchwork.families.messages.presenters import batch_object, result_row
 from batchwork.processors.lookups.echo import EchoLookup
@@ -73,6 +76,16 @@ def test_results_are_as_documented() -> None:
     check("Result", result_row(ItemView(item, ItemStatus.SUCCEEDED, good)))
     check("Result", result_row(ItemView(item, ItemStatus.FAILED, bad)))
     check("Result", result_row(ItemView(item, ItemStatus.PENDING, None)))
+
+
+def test_the_deliveries_of_a_batch_are_as_documented() -> None:
+    tried = a_delivery(attempts=(an_attempt(), an_attempt(number=2, status=None, error="It did not answer")))
+    for delivery in (
+        tried,
+        replace(tried, status=DeliveryStatus.DELIVERED),
+        replace(tried, status=DeliveryStatus.FAILED, replay_of=a_delivery().id),
+    ):
+        check("BatchDelivery", delivery_object(delivery))
 
 
 def test_pagination_is_as_documented() -> None:

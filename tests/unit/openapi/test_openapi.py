@@ -214,7 +214,7 @@ def test_the_families_errors_differ_as_the_table_says() -> None:
     names = ["messages", "lookups", "operations", "workflow runs"]
     assert rows["messages"] == names[1:]
     # Codes are those of 2026-02-09: the seed's envelope has none.
-    version = {HEADER: Dialect.V2026}
+    version = {HEADER: str(Dialect.V2026)}
     request = Request(method="GET", resource="/x", path="/x", request_id="r-1", headers=version)
     by_name = {family.name: family.envelope for family in FAMILIES}
     for what, exc in DIFFERENCES.items():

@@ -89,9 +89,7 @@ SHOWN: dict[str, tuple[int, dict[str, Exception]]] = {
         400,
         {
             "metadata": invalid(("metadata", "Must have at most 10240 bytes of JSON (10 KB), not 12811")),
-            "merged": invalid(
-                ("metadata", "Must not be more than 65536 bytes of JSON together with what the run has")
-            ),
+            "merged": invalid(("metadata", "Must not be more than 65536 bytes of JSON together with what the run has")),
             "key": NO_KEY,
         },
     ),
@@ -190,9 +188,7 @@ SHOWN: dict[str, tuple[int, dict[str, Exception]]] = {
     "SubscriptionRefused": (
         400,
         {
-            "event": invalid(
-                ("enabledEvents.0", "Is told only to endpoints of 2026-02-09; this one is of 2025-04-21")
-            ),
+            "event": invalid(("enabledEvents.0", "Is told only to endpoints of 2026-02-09; this one is of 2025-04-21")),
             "full": refused("A workspace has at most 500 webhook subscriptions; delete one first"),
         },
     ),

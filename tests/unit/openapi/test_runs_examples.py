@@ -34,14 +34,16 @@ from batchwork.families.workflow_runs.webhook_presenters import delivery_object,
 from batchwork.families.workflow_runs.workflow_presenters import (
     created_object,
     line_object,
-    summary_object as workflow_summary,
     version_object,
     workflow_object,
+)
+from batchwork.families.workflow_runs.workflow_presenters import (
+    summary_object as workflow_summary,
 )
 from batchwork.use_cases.look_at_files import Seen
 from batchwork.use_cases.workflows import Deployed, draft_of
 
-TOKEN = "WyI4ZjE0ZTQ1ZmNlZWExNjdhIixbMTc3NTczNjAwMDAwMCwieCJdXQ"  # noqa: S105 -- a page's
+TOKEN = "WyI4ZjE0ZTQ1ZmNlZWExNjdhIixbMTc3NTczNjAwMDAwMCwieCJdXQ"
 VERSION = WorkflowVersion(
     id=version_id(A_WORKFLOW.id, "1"),
     workspace_id="acme",
@@ -134,9 +136,7 @@ def delivery(dialect: Dialect) -> Json:
 
 
 def replayed(dialect: Dialect) -> Json:
-    again = replace(
-        A_DELIVERY, id="0b9c61ce-2a3f-5d0e-8f43-5a0c0f3c1d27", attempts=(), replay_of=A_DELIVERY.id
-    )
+    again = replace(A_DELIVERY, id="0b9c61ce-2a3f-5d0e-8f43-5a0c0f3c1d27", attempts=(), replay_of=A_DELIVERY.id)
     return one("webhookDelivery", delivery_object(again), dialect)
 
 

@@ -128,7 +128,7 @@ def header_parameters() -> list[dict[str, Any]]:
 def test_the_headers_of_deliveries_are_those_that_are_sent() -> None:
     documented = {each["name"]: each["schema"] for each in header_parameters()}
     for second in (None, "wss_second"):
-        delivery = replace(A_DELIVERY, body=b"{}", secret="wss_first", next_secret=second)  # noqa: S106 -- of a test
+        delivery = replace(A_DELIVERY, body=b"{}", secret="wss_first", next_secret=second)
         sent = headers(delivery, AT)
         extra = {f"x-extend-request-signature{NEXT}"} if second else set()
         assert sent.keys() == documented.keys() | {"Content-Type"} | extra

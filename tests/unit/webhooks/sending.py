@@ -63,9 +63,7 @@ class World:
     def sender(self) -> Deliver:
         room = Room(self.slots, self.clock, "this sender")
         addressees = Addressees(self.endpoints, self.health, self.clock, self.unexpected.append)
-        return Deliver(
-            self.deliveries, self.bodies, self.queue, self.egress, room, self.pace, self.clock, addressees
-        )
+        return Deliver(self.deliveries, self.bodies, self.queue, self.egress, room, self.pace, self.clock, addressees)
 
     def deliver(self, number: int = 1, **ports: Any) -> DeliveryStatus | None:
         return replace(self.sender(), **ports)(self.delivery.workspace_id, self.delivery.id, number)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from batchwork.adapters.documents.plain import MAX_TEXT, decoded
 from batchwork.domain.document import Document, Page, Unreadable, unreadable
 from batchwork.domain.file_types import sniffed
 from batchwork.domain.flow_file import MAX_FILE
 from batchwork.domain.run import FileType
 
+#: Pages of what is no PDF (which has its own bound).
+MAX_PAGES = 2_000
 #: Form feeds divide a text into pages.
 _FEED = "\f"
 
@@ -34,6 +34,8 @@ class DocumentReader:
             raise unreadable(name, f"it has more than {MAX_FILE} bytes", Unreadable.FILE_SIZE_TOO_LARGE)
         found = kind or sniffed(name, declared, content)
         pages = self._pages(found, name, declared, content, password)
+        if len(pages) > MAX_PAGES:
+            raise unreadable(name, f"it has more than {MAX_PAGES} pages", Unreadable.FILE_SIZE_TOO_LARGE)
         if sum(len(page.text) for page in pages) > MAX_TEXT:
             raise unreadable(name, f"it has more than {MAX_TEXT} characters of text", Unreadable.FILE_SIZE_TOO_LARGE)
         return Document(type=found, pages=pages, paged=found in {FileType.PDF, FileType.DOCX, FileType.EXCEL})
@@ -44,7 +46,7 @@ class DocumentReader:
 
         return part_of_pdf(name, content, first, last, password)
 
-    def _pages(
+    def _pages(  # noqa: PLR0911 -- a table of types reads best as one
         self, kind: FileType, name: str, declared: str, content: bytes, password: str | None
     ) -> tuple[Page, ...]:
         match kind:
@@ -72,7 +74,9 @@ class DocumentReader:
 
                 return (Page(number=1, text=text_of_html(name, decoded(name, declared, content), bars=True)),)
         text = decoded(name, declared, content)
-        parts = re.sub(rf"{_FEED}\s*\Z", "", text).split(_FEED) if _FEED in text else [text]
+        parts = text.split(_FEED, MAX_PAGES + 1)
+        if len(parts) > 1 and not parts[-1].strip():
+            parts.pop()  # a feed ends the last page, too
         return tuple(Page(number=number, text=part.strip("\n")) for number, part in enumerate(parts, 1))
 
 

@@ -86,10 +86,11 @@ class DeliveryCalls:
 
     def one(self, request: Request, caller: Caller) -> Response:
         """Show a delivery with what was told: as text, or by a URL where it is kept apart."""
+        dialect = dialect_of(request)
         _, delivery = self._found(request, caller)
         body = None if delivery.blob is not None else delivery.body.decode("utf-8", "replace")
         shown = {**delivery_object(delivery), "url": delivery.url, "body": body, "bodyUrl": self.log.body_url(delivery)}
-        return answered(ONE, shown, dialect_of(request))
+        return answered(ONE, shown, dialect)
 
     def again(self, request: Request, caller: Caller) -> Act:
         """Deliver an event again at once, to the endpoint's present URL, as a delivery of its own."""

@@ -92,8 +92,9 @@ class EndpointCalls:
 
     def one(self, request: Request, caller: Caller) -> Response:
         """Show an endpoint."""
+        dialect = dialect_of(request)
         found = self.webhooks.get(caller.workspace.id, request.parameters["id"])
-        return answered(ONE, endpoint_object(found), dialect_of(request))
+        return answered(ONE, endpoint_object(found), dialect)
 
     def update(self, request: Request, caller: Caller) -> Act:
         """Change an endpoint; what is on its way to it goes to its new URL. Its version stays."""

@@ -74,8 +74,9 @@ class SubscriptionCalls:
 
     def one(self, request: Request, caller: Caller) -> Response:
         """Show a subscription."""
+        dialect = dialect_of(request)
         found = self.subscriptions.get(caller.workspace.id, request.parameters["id"])
-        return answered(ONE, subscription_object(found), dialect_of(request))
+        return answered(ONE, subscription_object(found), dialect)
 
     def update(self, request: Request, caller: Caller) -> Act:
         """Replace the events that one asks for."""

@@ -41,6 +41,10 @@ def model_problems(config: Json, place: str) -> Iterator[Problem]:
     if not isinstance(model, dict) or model.get("provider") not in _SETTINGS:
         yield wrong(f"{place}.provider", f"must be one of {', '.join(_SETTINGS)}")
         return
+    yield from _setting_problems(model, place)
+
+
+def _setting_problems(model: Json, place: str) -> Iterator[Problem]:
     needed, allowed = _SETTINGS[model["provider"]]
     for name in sorted(needed - model.keys()):
         yield wrong(f"{place}.{name}", "is required")

@@ -98,7 +98,7 @@ class Task:
     world: World
     until: datetime
     token: str
-    final: bool
+    final: bool = True
     number: Callable[[], int]
 
     @property

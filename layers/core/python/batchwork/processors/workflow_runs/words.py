@@ -18,9 +18,11 @@ LOOKED_AT = 200_000
 FALLBACK = "other"
 _WORD = re.compile(r"[^\W_]+")
 #: Words that say nothing of a class.
-_STOP = frozenset(
-    ["a", "all", "also", "an", "and", "any", "are", "as", "at", "be", "by", "can", "class", "classification", "contains", "document", "documents", "file", "for", "from", "has", "have", "if", "in", "into", "is", "it", "its", "of", "on", "or", "other", "page", "pages", "such", "that", "the", "their", "this", "to", "type", "used", "where", "which", "with"]
-)
+_STOP_WORDS = """
+    a all also an and any are as at be by can class classification contains document documents file for from has have if in
+    into is it its of on or other page pages such that the their this to type used where which with
+"""
+_STOP = frozenset(_STOP_WORDS.split())
 
 
 def words_of(text: str) -> list[str]:

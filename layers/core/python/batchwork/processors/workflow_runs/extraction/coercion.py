@@ -19,9 +19,11 @@ _NUMBER = re.compile(
     """,
     re.VERBOSE,
 )
-_CODES = frozenset(
-    ["AED", "ARS", "AUD", "BGN", "BRL", "CAD", "CHF", "CLP", "CNY", "COP", "CZK", "DKK", "EGP", "EUR", "GBP", "HKD", "HUF", "IDR", "ILS", "INR", "JPY", "KES", "KRW", "MXN", "MYR", "NGN", "NOK", "NZD", "PEN", "PHP", "PKR", "PLN", "RON", "SAR", "SEK", "SGD", "THB", "TRY", "TWD", "UAH", "USD", "VND", "ZAR"]
-)
+_CURRENCIES = """
+    AED ARS AUD BGN BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP HKD HUF IDR ILS INR JPY KES KRW MXN MYR NGN NOK NZD PEN PHP PKR
+    PLN RON SAR SEK SGD THB TRY TWD UAH USD VND ZAR
+"""
+_CODES = frozenset(_CURRENCIES.split())
 _SYMBOLS = {
     "$": "USD",
     "US$": "USD",
@@ -38,20 +40,17 @@ _SYMBOLS = {
     "¥": "JPY",
     "₹": "INR",
 }
-_MONTHS = {
-    name: number
-    for number, names in enumerate(
-        ["jan january", "feb february", "mar march", "apr april", "may", "jun june", "jul july", "aug august", "sep sept september", "oct october\n        ", "nov november", "dec december"],
-        1,
-    )
-    for name in names.split()
-}
+_MONTH_NAMES = """
+    jan january|feb february|mar march|apr april|may|jun june|jul july|aug august|sep sept september|oct october|nov november
+    |dec december
+"""
+_MONTHS = {name: number for number, names in enumerate(_MONTH_NAMES.split("|"), 1) for name in names.split()}
 _ISO = re.compile(r"\b(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?!\d)")
 _NUMERIC = re.compile(r"(?<!\d)(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})(?!\d)")
 _DAY_FIRST = re.compile(r"(?<!\d)(\d{1,2})(?:st|nd|rd|th|\.)?[ -]+(?:of )?([A-Za-z]{3,9})\.?,?[ -]+(\d{4})\b")
 _MONTH_FIRST = re.compile(r"\b([A-Za-z]{3,9})\.? +(\d{1,2})(?:st|nd|rd|th)?,? +(\d{4})\b")
-_YES = frozenset(["yes", "y", "true", "t", "x", "checked", "on", "1", "ja", "oui", "si", "sí", "☑", "☒", "✓", "✔"])
-_NO = frozenset(["no", "n", "false", "f", "unchecked", "off", "0", "nein", "non", "☐"])
+_YES_WORDS, _NO_WORDS = "yes y true t x checked on 1 ja oui si sí ☑ ☒ ✓ ✔", "no n false f unchecked off 0 nein non ☐"
+_YES, _NO = frozenset(_YES_WORDS.split()), frozenset(_NO_WORDS.split())
 #: Characters of a value that are looked at.
 _LOOKED_AT = 500
 

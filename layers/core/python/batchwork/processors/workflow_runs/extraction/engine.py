@@ -39,9 +39,9 @@ class Extraction:
         self._fields = tuple(fields)
         self._labels = frozenset(label for field in fields for label in field.all_labels())
 
-    def of(self, document: Document) -> Json:
-        """Return ``{"value", "metadata"}`` as the steps' package says."""
-        reading = _Reading(document, self._labels)
+    def of(self, document: Document, tick: Callable[[], object] = lambda: None) -> Json:
+        """Return ``{"value", "metadata"}`` as the steps' package says. tick: called for each value; may raise."""
+        reading = _Reading(document, self._labels, tick)
         value = {field.name: reading.value(field, field.name, reading.json) for field in self._fields}
         return {"value": value, "metadata": reading.metadata}
 
@@ -49,7 +49,8 @@ class Extraction:
 class _Reading:
     """One document."""
 
-    def __init__(self, document: Document, labels: frozenset[str]) -> None:
+    def __init__(self, document: Document, labels: frozenset[str], tick: Callable[[], object]) -> None:
+        self._tick = tick
         self.metadata: Json = {}
         self.json = _json_of(document)
         self._document = document
@@ -64,6 +65,7 @@ class _Reading:
 
     def value(self, field: Field, place: str, json_value: Any) -> Any:
         """Return a field's value and note where it is from. json_value: where the field is, in JSON documents."""
+        self._tick()
         if field.kind is Kind.ARRAY:
             return self._array(field, place, json_value)
         own = self._json(field, json_value)

@@ -15,6 +15,8 @@ from batchwork.processors.workflow_runs.words import words_of
 MAX_LINES, MAX_LINE, QUOTED = 100_000, 2_000, 300
 #: Words of a label.
 MAX_WORDS = 7
+#: Labels that are told apart within one cell, and characters before a colon in which one begins.
+_MAX_PAIRS, _NEAR = 20, 100
 #: How sure a value is that stands after its label; after one that only begins or ends with the words; without a colon.
 EXACT, ALIKE, BARE = 0.9, 0.6, 0.7
 _SAME = {
@@ -136,7 +138,7 @@ class Lines:
         if label is None:
             self._without_colon(cell, following, at, page, quote)
             return
-        while True:
+        for _ in range(_MAX_PAIRS):
             cut = self._next_label(value)
             own = value if cut is None else value[: cut[0]]
             if own.strip():
@@ -167,13 +169,17 @@ class Lines:
 
     def _next_label(self, value: str) -> tuple[int, str, int] | None:
         """Return (where it begins, the label, where its value begins) of the next known label in a value."""
+        if not self._known:
+            return None
         colon = value.find(":")
-        while colon >= 0:
-            words = list(re.finditer(r"\S+", value[:colon]))[-MAX_WORDS:]
-            for word in words:
-                label = value[word.start() : colon]
-                if word.start() and canonical(label) in self._known:
-                    return word.start(), label, colon + 1
+        for _ in range(_MAX_PAIRS):
+            if colon < 0:
+                return None
+            least = max(0, colon - _NEAR)
+            for word in list(re.finditer(r"\S+", value[least:colon]))[-MAX_WORDS:]:
+                at = least + word.start()
+                if at and canonical(value[at:colon]) in self._known:
+                    return at, value[at:colon], colon + 1
             colon = value.find(":", colon + 1)
         return None
 

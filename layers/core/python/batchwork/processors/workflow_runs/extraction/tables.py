@@ -37,31 +37,43 @@ def rows_for(document: Document, fields: Sequence[Field]) -> list[Row]:
     return []
 
 
+class _Table:
+    """The rows under the first head that names enough fields."""
+
+    def __init__(self, fields: Sequence[Field], least: int) -> None:
+        self.rows: list[Row] = []
+        self._fields = fields
+        self._least = least
+        self._columns: dict[int, Field] = {}
+        self._width = 0
+
+    def ended_by(self, page: int, cells: list[str]) -> bool:
+        """Read a line; whether the table ended before it, or is full."""
+        if self._columns and (len(cells) < max(1, min(2, self._width)) or _ends(cells, self._width)):
+            if self.rows:
+                return True
+            self._columns = {} if cells else self._columns
+        head = _columns(cells, self._fields) if cells else {}
+        if len(head) >= self._least and (len(cells) > 1 or self._least == 1):
+            if self.rows and head.keys() != self._columns.keys():
+                return True  # another table
+            self._columns, self._width = head, len(cells)  # or the same head again, on the next page
+        elif cells:
+            self._take(page, cells)
+        return len(self.rows) >= MAX_ITEMS
+
+    def _take(self, page: int, cells: list[str]) -> None:
+        taken = {field.name: cells[at] for at, field in self._columns.items() if at < len(cells) and cells[at]}
+        if taken:
+            self.rows.append(Row(taken, page, " | ".join(cells)[:300]))
+
+
 def _rows_under(document: Document, fields: Sequence[Field], least: int) -> list[Row]:
-    columns: dict[int, Field] = {}
-    rows: list[Row] = []
-    width = 0
+    table = _Table(fields, least)
     for page, cells in _lines(document):
-        if columns and (not cells or len(cells) < min(2, width) or _ends(cells, width)):
-            if rows:
-                break
-            if cells:
-                columns = {}
-        if not cells:
-            continue
-        head = _columns(cells, fields)
-        if len(head) >= least and (len(cells) > 1 or least == 1):
-            if rows and head.keys() != columns.keys():
-                break  # another table
-            columns, width = head, len(cells)  # or the same head again, on the next page
-            continue
-        if columns:
-            taken = {field.name: cells[at] for at, field in columns.items() if at < len(cells) and cells[at]}
-            if taken:
-                rows.append(Row(taken, page, " | ".join(cells)[:300]))
-            if len(rows) == MAX_ITEMS:
-                break
-    return rows
+        if table.ended_by(page, cells):
+            break
+    return table.rows
 
 
 def _columns(cells: list[str], fields: Sequence[Field]) -> dict[int, Field]:

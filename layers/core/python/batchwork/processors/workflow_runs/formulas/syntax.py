@@ -123,10 +123,8 @@ def path_of(text: str) -> tuple[str | int, ...] | None:
     found = _PATH.fullmatch(text)
     if found is None:
         return None
-    parts: list[str | int] = []
-    for piece in re.finditer(r"[^.\[\]]+(?=[.\[]|\Z)|\[(\d+)\]", found[1].strip()):
-        parts.append(int(piece[1]) if piece[1] else piece[0].strip())
-    return tuple(parts)
+    pieces = re.finditer(r"[^.\[\]]+(?=[.\[]|\Z)|\[(\d+)\]", found[1].strip())
+    return tuple(int(piece[1]) if piece[1] else piece[0].strip() for piece in pieces)
 
 
 def _tokens(formula: str) -> list[_Token]:
@@ -232,7 +230,7 @@ class _Parser:
             node = Prefixed("%", node)
         return Prefixed("-", node) if negative else node
 
-    def _single(self) -> Node:
+    def _single(self) -> Node:  # noqa: PLR0911 -- a table of tokens reads best as one
         token = self._peek()
         if token is None:
             self._unexpected("a value is missing")
@@ -257,7 +255,7 @@ class _Parser:
                     return Literal(_WORDS[token.text.upper()])
                 return self._variable(token.text)
         self._next -= 1
-        self._unexpected()
+        return self._unexpected()
 
     @staticmethod
     def _braced(token: _Token) -> Node:

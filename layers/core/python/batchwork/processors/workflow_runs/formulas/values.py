@@ -94,7 +94,7 @@ def iso_date(text: str) -> date | None:
         return None
 
 
-def text(value: Value) -> str:
+def text(value: Value) -> str:  # noqa: PLR0911 -- a table of types reads best as one
     """Return a value as text."""
     match value:
         case None:
@@ -241,7 +241,7 @@ def _same_currency(left: Money, right: Money) -> str | None:
     return left.code or right.code
 
 
-def kind_of(value: Value) -> str:
+def kind_of(value: Value) -> str:  # noqa: PLR0911 -- the same
     """Return what a value is, in a word that errors may show."""
     match value:
         case None:

@@ -4,7 +4,7 @@ config::
 
     {"classifierConfig": {
         "classifications": [{"id": "cls_invoice", "type": "invoice", "description": "Invoices of suppliers",
-                             "keywords"?: ["amount due"], "patterns"?: ["(?i)invoice\\s+no"]}],   # ours: RE2
+                             "keywords"?: ["amount due"], "patterns"?: ["(?i)invoice no"]}],   # ours: RE2
         "classificationRules"?: "..."},                                                          # for models
      "model"?: {"provider": "openai", "base_url": "...", "model": "..."}}                         # ours
 

@@ -50,7 +50,7 @@ class Extract(StepType):
         extraction = Extraction(fields)
 
         def work(task: Task) -> Done:
-            output = extraction.of(task.document)
+            output = extraction.of(task.document, task.left)
             return Done(result={"output": output}, facts=output["value"])
 
         return work

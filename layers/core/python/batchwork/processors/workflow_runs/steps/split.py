@@ -20,7 +20,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from batchwork.domain.document import Document
 from batchwork.domain.errors import Problem
 from batchwork.domain.item import Json
 from batchwork.domain.run import FileType, RunFile
@@ -41,7 +40,8 @@ from batchwork.processors.workflow_runs.step import (
 from batchwork.processors.workflow_runs.words import Kind, Words, kinds_of, matches, problems_of, words_of
 
 #: Words that begin the description of an identifier, and are no part of its label.
-_ASKING = frozenset(["extract", "find", "get", "use", "read", "take", "return", "the", "a", "an", "of", "from", "each", "every", "this", "that", "document"])
+_ASKING_WORDS = "extract find get use read take return the a an of from each every this that document"
+_ASKING = frozenset(_ASKING_WORDS.split())
 
 
 class Split(StepType):
@@ -84,7 +84,7 @@ class Split(StepType):
         model = Model.of(config)
 
         def work(task: Task) -> Done:
-            found = _by_words(kinds, labels, task.document) if model is None else _by_model(model, own, kinds, task)
+            found = _by_words(kinds, labels, task) if model is None else _by_model(model, own, kinds, task)
             return _cut(found, task)
 
         return work
@@ -106,10 +106,11 @@ def _label(identifier_key: str) -> tuple[str, ...]:
     return tuple(word for word in words if word not in _ASKING)
 
 
-def _by_words(kinds: tuple[Kind, ...], labels: dict[str, tuple[str, ...]], document: Document) -> list[_Found]:
+def _by_words(kinds: tuple[Kind, ...], labels: dict[str, tuple[str, ...]], task: Task) -> list[_Found]:
     fallback = next((kind for kind in kinds if kind.is_fallback), kinds[0])
     found: list[_Found] = []
-    for page in document.pages:
+    for page in task.document.pages:
+        task.left()
         best = next((match for match in matches(kinds, page.text) if _begins(match.kind, match.score, page.text)), None)
         if best is None:
             if found:
@@ -171,7 +172,7 @@ def _by_model(model: Model, own: Json, kinds: tuple[Kind, ...], task: Task) -> l
     found: list[_Found] = []
     documents = answer.get("documents")
     for each in documents if isinstance(documents, list) else ():
-        kind = by_id.get(each.get("classificationId")) if isinstance(each, dict) else None
+        kind = by_id.get(str(each.get("classificationId"))) if isinstance(each, dict) else None
         first, last = (each.get("startPage"), each.get("endPage")) if kind is not None else (None, None)
         if kind is None or type(first) is not int or type(last) is not int:
             found = []
