@@ -14,11 +14,16 @@ from batchwork.adapters import aws
 
 @dataclass
 class Meter:
-    """Counts while it is open. write_units and read_units as the emulator reports them (an emulator figure)."""
+    """Counts while it is open. write_units and read_units as the emulator reports them (an emulator figure).
+
+    rows: those that reads looked at, whether they were wanted or not; bytes: of the rows that they returned, as JSON.
+    """
 
     calls: Counter[str] = field(default_factory=Counter)
     write_units: float = 0.0
     read_units: float = 0.0
+    rows: int = 0
+    bytes: int = 0
     cpu: float = 0.0
     seconds: float = 0.0
     open: bool = False
@@ -62,6 +67,9 @@ def _count(model: Any, parsed: dict[str, Any], **_: Any) -> None:
     if not METER.open:
         return
     METER.calls[f"{model.service_model.service_name}.{model.name}"] += 1
+    rows = _rows_of(parsed)
+    METER.rows += parsed.get("ScannedCount", len(rows))
+    METER.bytes += sum(len(repr(row)) for row in rows)
     consumed = parsed.get("ConsumedCapacity")
     if consumed:
         for part in consumed if isinstance(consumed, list) else [consumed]:
@@ -69,6 +77,15 @@ def _count(model: Any, parsed: dict[str, Any], **_: Any) -> None:
                 METER.write_units += part["CapacityUnits"]
             else:
                 METER.read_units += part["CapacityUnits"]
+
+
+def _rows_of(parsed: dict[str, Any]) -> list[Any]:
+    """Return the rows that a read answered with."""
+    if "Responses" in parsed and isinstance(parsed["Responses"], dict):
+        return [row for rows in parsed["Responses"].values() for row in rows]
+    if "Items" in parsed:
+        return list(parsed["Items"])
+    return [parsed["Item"]] if "Item" in parsed else []
 
 
 @contextmanager

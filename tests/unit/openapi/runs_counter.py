@@ -99,7 +99,8 @@ def fits(verb: str, path: str, status: int, body: Any) -> None:
 class RunsCounter:
     """Calls the family as clients do, of one generation and below one prefix.
 
-    answered: (verb, path, status) of every answer, each of which the document has.
+    answered: (verb, path, status) of every answer, each of which the document has. refusals: (status, message) of those
+    that were refusals.
     """
 
     version: str | None = None
@@ -119,6 +120,7 @@ class RunsCounter:
     identities: FakeIdentities = field(default_factory=FakeIdentities)
     rates: FakeRates = field(default_factory=FakeRates)
     answered: set[tuple[str, str, int]] = field(default_factory=set)
+    refusals: set[tuple[int, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         batches = FakeBatches(FakeDeliveries(), self.usage)
@@ -260,6 +262,8 @@ class RunsCounter:
         fits(verb, path, answer["statusCode"], told)
         self._check_headers(documented()[verb, path]["responses"][str(answer["statusCode"])], answer["headers"])
         self.answered.add((verb, path, answer["statusCode"]))
+        if answer["statusCode"] >= 400:
+            self.refusals.add((answer["statusCode"], told.get("error") or told["message"]))
         return told
 
     def one(self, name: str, *call: Any, **settings: Any) -> Any:

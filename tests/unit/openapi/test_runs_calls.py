@@ -40,6 +40,18 @@ def bodies(counter: RunsCounter, path: str, workflow_id: str) -> list[Json]:
     return found
 
 
+def wrong(counter: RunsCounter, workflow_id: str) -> None:
+    """Ask for batches of runs that are not taken, as the document shows their refusals."""
+    (body,) = bodies(counter, "/workflow_runs/batch", workflow_id)
+    call = ("post", "/workflow_runs/batch")
+    one = body["inputs"][0]
+    bad = {"file": {"url" if counter.version == NEW else "fileUrl": "http://example.com/a.pdf"}}
+    counter(*call, {**body, "inputs": [*[one] * 17, {"metadata": {}}, bad]})
+    counter(*call, {**body, "inputs": [one] * 1001})
+    counter(*call, {**body, "version": "0"})
+    counter(*call, body, headers={"idempotency-key": "ключ"})
+
+
 def a_batch(counter: RunsCounter, workflow_id: str) -> str:
     (body,) = bodies(counter, "/workflow_runs/batch", workflow_id)
     batch_id: str = counter("post", "/workflow_runs/batch", body)["batchId"]
@@ -48,7 +60,10 @@ def a_batch(counter: RunsCounter, workflow_id: str) -> str:
 
 def workflows(counter: RunsCounter) -> None:
     counter("post", "/workflows", example_of("post", "/workflows", "bare"))
-    counter("post", "/workflows", {"name": "", "steps": [{"type": "OCR"}]})
+    counter("post", "/workflows", {"steps": []})
+    rules = {"name": "check", "type": "RULE_VALIDATION", "config": {"rules": [{"name": "a", "formula": ""}]}}
+    parse = {"name": "parse", "type": "PARSE", "next": [{"step": "chekc"}]}
+    counter("post", "/workflows", {"name": "x", "steps": [{"name": "a", "type": "TRIGGER"}, parse, rules]})
     one: Json = {"id": a_workflow(counter)}
     version = "/workflows/{id}/versions/{version}"
     assert len(counter.many("workflows", "get", "/workflows", query={"maxPageSize": "1", "sortBy": "createdAt"})) == 2
@@ -80,6 +95,7 @@ def workflows(counter: RunsCounter) -> None:
 def asked(counter: RunsCounter) -> None:
     """Ask for runs, look at them and list them."""
     workflow_id = a_workflow(counter)
+    wrong(counter, workflow_id)
     batch_id = a_batch(counter, workflow_id)
     for body in bodies(counter, "/workflow_runs", workflow_id):
         counter("post", "/workflow_runs", body)
@@ -98,7 +114,8 @@ def asked(counter: RunsCounter) -> None:
         {"batchId": batch_id, "status": "PENDING", "fileNameContains": "INVOICE"},
     ):
         assert counter.many("workflowRuns", "get", "/workflow_runs", query=query)
-    counter("get", "/workflow_runs", query={"status": "DONE", "maxPageSize": "1001", "nextPageToken": "x"})
+    for query in ({"status": "DONE", "maxPageSize": "1001"}, {"nextPageToken": "x"}, {"maxPageSize": "0"}):
+        counter("get", "/workflow_runs", query=query)
     run_id = counter.many("workflowRuns", "get", "/workflow_runs", query={"batchId": batch_id})[0]["id"]
     assert counter.one("workflowRun", "get", RUN, id=run_id)["status"] == "PENDING"
     assert counter.one("batch", "get", BATCH, batch_id=batch_id)["counts"]["PENDING"] == 2
@@ -121,6 +138,8 @@ def changed(counter: RunsCounter) -> None:
     update = example_of("post", RUN)
     assert counter.one("workflowRun", "post", RUN, update, id=first)["metadata"]["paid"] is True
     counter("post", RUN, {"metadata": {"x": "x" * 11_000}}, id=first)
+    for number in range(7):
+        counter("post", RUN, {"metadata": {f"x{number}": "x" * 10_000}}, id=first)
     counter("post", RUN, update, id="none")
     counter("delete", RUN, id=first)
     assert counter.one("workflowRun", "post", f"{RUN}/cancel", id=first)["status"] == "CANCELLED"
@@ -148,10 +167,12 @@ def files(counter: RunsCounter) -> None:
     counter(*upload, form=({"file": ("a.exe", b"MZ\0\0", "application/octet-stream")}, {"password": "x"}))
     counter(*upload, form=({"file": ("a.csv", b"a,b\n", "text/csv")}, {}), query={"convertToPdf": "true"})
     counter(*upload, {"file": "x"})
+    counter(*upload, form=({"other": ("a.csv", b"a,b\n", "text/csv")}, {}))
     announce = ("post", "/files/upload/presigned")
     told = counter(*announce, example_of(*announce))
     assert told["upload"]["method"] == "PUT"
-    counter(*announce, {"fileName": "a.pdf", "contentType": "pdf", "size": 2**40})
+    counter(*announce, {"fileName": "a.pdf", "contentType": "application/pdf", "size": 2**40})
+    counter(*announce, {"fileName": "a.pdf", "contentType": "pdf", "size": 1})
     counter(*announce, b"{}", headers={"content-type": "text/plain"})
     listed = counter.many("files", "get", "/files", query={"maxPageSize": "1", "nameContains": "A"})
     assert text["id"] in {each["id"] for each in listed}
@@ -159,6 +180,7 @@ def files(counter: RunsCounter) -> None:
     flags = {"rawText": "true", "markdown": "true", "html": "true"}
     shown = counter.one("file", "get", "/files/{id}", id=text["id"], query=flags)
     assert shown["contents"]["rawText"].startswith("a,b")
+    unreadable(counter, told["file"]["id"])
     assert counter.one("file", "get", "/files/{id}", id=told["file"]["id"])["name"] == "invoices.pdf"
     counter("get", "/files/{id}", id=text["id"], query={"rawText": "perhaps"})
     counter("get", "/files/{id}", id="none")
@@ -167,6 +189,12 @@ def files(counter: RunsCounter) -> None:
     counter("delete", "/files/{id}", id=text["id"])
     counter("delete", "/files/{id}", id=text["id"])
     run_files(counter)
+
+
+def unreadable(counter: RunsCounter, file_id: str) -> None:
+    """Ask for the contents of a file that turned out to be none."""
+    counter.world.blobs.upload(counter.files.rows["acme", file_id].blob, b"MZ\0\0")
+    counter("get", "/files/{id}", id=file_id, query={"rawText": "true"})
 
 
 def run_files(counter: RunsCounter) -> None:
@@ -183,7 +211,8 @@ def endpoints(counter: RunsCounter) -> None:
     assert made["signingSecret"].startswith("wss_")
     options = {"headers": {"x-own": "1"}, "payload": {"format": "url"}, "rateLimitPerMinute": 60}
     counter(*create, {**example_of(*create), "advancedOptions": options, "apiVersion": NEW})
-    counter(*create, {"url": "http://10.0.0.1/x", "name": "", "enabledEvents": ["workflow_run.completed"]})
+    counter(*create, {"url": "http://10.0.0.1/x", "name": "", "enabledEvents": []})
+    counter(*create, {**example_of(*create), "enabledEvents": ["workflow_run.completed"]})
     assert "signingSecret" not in counter.one("webhookEndpoint", "get", ENDPOINT, **one)
     counter("get", ENDPOINT, id="wh_none")
     counter("get", ENDPOINT, speaking="1999-01-01", **one)
@@ -206,6 +235,7 @@ def endpoints(counter: RunsCounter) -> None:
     since = (counter.clock.now() - timedelta(hours=1)).isoformat()
     assert counter.one("webhookRecovery", *recover, {"since": since}, **one)["webhookEndpointId"] == made["id"]
     counter(*recover, {"since": "yesterday"}, **one)
+    counter(*recover, {"since": "2126-01-01T00:00:00Z"}, **one)
     counter(*recover, {"since": since}, id="wh_none")
     subscriptions(counter, made["id"])
     counter("delete", ENDPOINT, **one)
@@ -219,6 +249,7 @@ def subscriptions(counter: RunsCounter, endpoint_id: str) -> None:
     made = counter.one("webhookSubscription", *put, body)
     counter(*put, {**body, "enabledEvents": ["workflow_run.cancelled"]})
     counter(*put, {**body, "resourceId": f"workflow_{NONE}"})
+    counter(*put, {**body, "webhookEndpointId": "wh_none"})
     counter(*put, {**body, "resourceType": "extractor", "enabledEvents": []})
     for query in ({"webhookEndpointId": endpoint_id}, {"resourceId": workflow_id, "sortDir": "asc"}):
         assert counter.many("webhookSubscriptions", "get", "/webhook_subscriptions", query=query)

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from documented import check, document, examples_of, rules
+from unit.openapi.runs_counter import RunsCounter
+from unit.openapi.test_runs_calls import ALL
 
 from batchwork.domain.errors import (
     AnswerTooLarge,
@@ -68,13 +70,13 @@ TOKEN = invalid(("nextPageToken", "Is no token of this list; filters and order m
 SIZE = invalid(("maxPageSize", "Must be a whole number from 1 to 1000"))
 INPUTS = invalid(
     ("inputs.17", "Must have exactly one of file and rawText"),
-    ("inputs.18.file.fileUrl", "The URL must begin with http:// or https://"),
+    ("inputs.18.file.fileUrl", "The URL must be an HTTPS URL"),
 )
 TOO_MANY = invalid(("inputs", "List should have at most 1000 items after validation, not 1001"))
 FLOW_VERSION = invalid(("version", 'Must be the number of a version, "1" to "999999999", or "draft"'))
 STEPS = invalid(
     ("steps[2].config.rules[0].formula", "must be a text that is not empty"),
-    ("steps[3].next[0].step", "names 'chekc', and there is no such step"),
+    ("steps[1].next[0].step", "names 'chekc', and there is no such step"),
 )
 #: Component of the document → (status, the errors that it shows, by the names of its examples).
 SHOWN: dict[str, tuple[int, dict[str, Exception]]] = {
@@ -88,7 +90,7 @@ SHOWN: dict[str, tuple[int, dict[str, Exception]]] = {
     "RunChangeRefused": (
         400,
         {
-            "metadata": invalid(("metadata", "Must have at most 10240 bytes of JSON (10 KB), not 12811")),
+            "metadata": invalid(("metadata", "Must have at most 10240 bytes of JSON (10 KB), not 11008")),
             "merged": invalid(("metadata", "Must not be more than 65536 bytes of JSON together with what the run has")),
             "key": NO_KEY,
         },
@@ -97,15 +99,15 @@ SHOWN: dict[str, tuple[int, dict[str, Exception]]] = {
         400,
         {
             "ended": refused(
-                "Only workflow runs that are PENDING or PROCESSING can be cancelled; this one is PROCESSED"
+                "Only workflow runs that are PENDING or PROCESSING can be cancelled; this one is CANCELLED"
             ),
-            "open": refused("A workflow run that is PROCESSING cannot be deleted; cancel it first"),
+            "open": refused("A workflow run that is PENDING cannot be deleted; cancel it first"),
         },
     ),
     "RunReviewRefused": (
         400,
         {
-            "state": refused("Only workflow runs that are NEEDS_REVIEW can be reviewed; this one is PROCESSED"),
+            "state": refused("Only workflow runs that are NEEDS_REVIEW can be reviewed; this one is CANCELLED"),
             "decision": invalid(("decision", "Input should be 'approve' or 'reject'")),
         },
     ),
@@ -243,6 +245,23 @@ def test_an_error_is_answered_as_the_document_shows_it(name: str) -> None:
     told = shown(name)
     assert told.keys() == {*excs, f"{next(iter(excs))}2026"}
     assert told == {called: answers[called] for called in told}
+
+
+#: What is answered in states that are far away, or of what is checked before any call.
+FAR = {("RunEndpointRefused", "full"), ("SubscriptionRefused", "full"), ("RunReplayRefused", "gone")}
+
+
+def test_the_refusals_that_are_shown_are_those_of_the_calls() -> None:
+    counter = RunsCounter()
+    for calls in ALL:
+        calls(counter)
+    invented = {
+        (name, called)
+        for name, (status, excs) in SHOWN.items()
+        for called in excs
+        if status in {400, 404} and (status, shown(name)[called]["error"]) not in counter.refusals
+    }
+    assert invented == FAR
 
 
 def test_every_error_of_the_family_is_shown_here() -> None:

@@ -296,8 +296,10 @@ def test_a_renamed_run_that_settles_during_a_walk_is_shown_once(ascending: bool)
     assert Counter(ids(runs)) == every(batch)
 
 
-@pytest.mark.parametrize("sort", BOTH)
-def test_batches_that_are_made_during_a_walk_do_not_disturb_it(sort: RunSort) -> None:
+@pytest.mark.parametrize(
+    ("sort", "ascending"), [(RunSort.UPDATED, False), (RunSort.UPDATED, True), (RunSort.CREATED, False)]
+)
+def test_batches_that_are_made_during_a_walk_do_not_disturb_it(sort: RunSort, ascending: bool) -> None:
     world = RunWorld()
     batches = three_batches(world)
 
@@ -305,8 +307,71 @@ def test_batches_that_are_made_during_a_walk_do_not_disturb_it(sort: RunSort) ->
         world.clock.pass_(MILLISECOND)
         world.submit(2)
 
-    runs = [run for page in world.pages(5, between=submit, sort=sort) for run in page]
+    runs = [run for page in world.pages(5, between=submit, sort=sort, ascending=ascending) for run in page]
     assert Counter(ids(runs)) == every(*batches)
+
+
+@pytest.mark.parametrize("ascending", [False, True])
+@pytest.mark.parametrize("limit", [1, 4, 15])
+def test_runs_that_are_changed_during_a_walk_are_shown_twice_rather_than_never(limit: int, ascending: bool) -> None:
+    """Break: _Walk._goes_on, end with both lists."""
+    for index in (0, 6, 11):
+        world = RunWorld(rule=lambda *_: RunStatus.NEEDS_REVIEW)
+        done, left = world.submit(12), world.submit(8)
+        world.work(done.ref, 0)
+        world.work(done.ref, 1)
+        changed = RunPlace("acme", done.id, index)
+
+        def change(world: RunWorld = world, left: Batch = left, changed: RunPlace = changed) -> None:
+            world.clock.pass_(SECOND)
+            if world.get(left).status is RunStatus.PENDING:
+                world.change().review("acme", changed.id, True, None, "jane", a_ticket())
+                world.work(left.ref, 0)
+            world.change().update("acme", changed.id, None, {"seen": len(world.runs.told)}, a_ticket())
+
+        pages = world.pages(limit, between=change, ascending=ascending)
+        runs = [run for page in pages for run in page]
+        shown = Counter(ids(runs))
+        again = {place: times for place, times in shown.items() if times > 1}
+        assert set(shown) == set(every(done, left))
+        assert again in ({}, {(done.id, index): 2})
+        if len(pages) > 1:
+            assert [run.status for run in runs if run.place == changed][-1] is RunStatus.PROCESSED
+
+
+def test_runs_that_are_settled_between_two_reads_of_a_page_are_told_of_as_they_ended() -> None:
+    """Break: Positions._positions, read rows once only; a run that was reviewed since is not what its unit says."""
+    world = RunWorld(rule=lambda *_: RunStatus.NEEDS_REVIEW)
+    batch = world.submit(2)
+    fetch = world.batches.chunk
+
+    def overtaken(header: Batch, chunk: int) -> Any:
+        world.batches.chunk = fetch  # type: ignore[method-assign]
+        world.drain()
+        world.change().review("acme", RunPlace("acme", batch.id, 1).id, False, "no", "jane", a_ticket())
+        return fetch(header, chunk)
+
+    for sort in BOTH:
+        world.batches.chunk = overtaken  # type: ignore[method-assign]
+        assert {run.place.index: run.status for run in world.all(sort=sort)} == {
+            0: RunStatus.NEEDS_REVIEW,
+            1: RunStatus.REJECTED,
+        }
+        world = RunWorld(rule=lambda *_: RunStatus.NEEDS_REVIEW)
+        batch = world.submit(2)
+        fetch = world.batches.chunk
+
+
+def test_what_was_done_of_an_open_batch_long_ago_is_shown_once_and_not_read_again() -> None:
+    """Break: Positions, leave nothing out."""
+    world = RunWorld()
+    batch = world.submit(100)
+    for chunk in range(9):
+        world.work(batch.ref, chunk)
+    world.clock.pass_(MINUTE)
+    world.runs.read = 0
+    assert Counter(ids(world.all())) == every(batch)
+    assert world.runs.read <= 90 + 10 + 8
 
 
 def test_a_run_that_the_index_lacks_by_a_moment_is_shown_all_the_same() -> None:

@@ -114,15 +114,14 @@ def test_a_run_that_is_settled_between_the_two_reads_is_told_of_as_it_was_settle
     """Break: ReadRuns.standing, read the row before the chunk."""
     world = RunWorld()
     batch = world.submit()
-    row = world.runs.get
+    fetch = world.batches.chunk
 
-    def overtaken(place: RunPlace) -> Any:
-        found = row(place)
-        world.runs.get = row
+    def overtaken(header: Batch, chunk: int) -> Any:
+        world.batches.chunk = fetch  # type: ignore[method-assign]
         world.drain()
-        return found
+        return fetch(header, chunk)
 
-    world.runs.get = overtaken
+    world.batches.chunk = overtaken  # type: ignore[method-assign]
     run = world.get(batch)
     assert (run.status, len(run.steps)) == (RunStatus.PROCESSED, 1)
 

@@ -213,7 +213,7 @@ def test_units_of_other_families_and_of_batches_that_are_gone_are_left_alone() -
 
 
 def test_a_run_whose_dead_worker_had_written_it_stays_as_it_ended_when_its_batch_is_cancelled() -> None:
-    """Break: Recorder.keep, write what has a row already."""
+    """Break: Recorder.record, write over what is settled."""
     world = RunWorld()
     batch = world.submit(2)
 

@@ -47,13 +47,16 @@ def a_world(**ports: Any) -> World:
         "blobs": FakeRunBlobs(),
         "clock": FakeClock(),
     }
-    return World(**{**fakes, **ports})
+    given = {**fakes, **ports}
+    blobs = given.pop("blobs")
+    return World(blobs=lambda: blobs, **given)
 
 
-def a_model(*answers: Any) -> FakeProvider:
-    """Return a provider that answers with JSON, the last for ever."""
+def a_model(answer: Any) -> FakeProvider:
+    """Return a provider that answers with JSON, or with a text as it is."""
     provider = FakeProvider()
-    provider.say(Reply(*(json.dumps(each) for each in answers), "gpt", prompt_tokens=1, completion_tokens=1))
+    text = answer if isinstance(answer, str) else json.dumps(answer)
+    provider.say(Reply(text, "gpt", prompt_tokens=1, completion_tokens=1))
     return provider
 
 
@@ -69,15 +72,14 @@ def a_task(
     secrets: Json | None = None,
     world: World | None = None,
     seconds: float = 60,
+    final: bool = True,
     **world_of: Any,
 ) -> Task:
     """Return work on a file: of pages with these texts, or of a document. parsed: whether PARSE read it already."""
     world = world or a_world(**world_of)
     run = a_run(metadata=metadata or {})
     known = document or a_document(*texts)
-    file = RunFile(
-        id=run.place.file_id, name=name, type=known.type if parsed else None, created_at=run.created_at
-    )
+    file = RunFile(id=run.place.file_id, name=name, type=known.type if parsed else None, created_at=run.created_at)
     piece = Piece(
         file=file,
         content=content or "\f".join(texts).encode(),
@@ -94,6 +96,7 @@ def a_task(
         world=world,
         until=world.clock.now() + timedelta(seconds=seconds),
         token="token",
+        final=final,
         number=itertools.count(1).__next__,
     )
 
@@ -118,4 +121,4 @@ def wrongs(kind: str, config: Json, *, names: Iterable[str] = ()) -> list[str]:
 
 def told(problems: Iterable[Problem]) -> list[str]:
     """Return problems as `place: message`."""
-    return [f"{problem.path}: {problem.message}" for problem in problems]
+    return [f"{problem.place}: {problem.message}" for problem in problems]

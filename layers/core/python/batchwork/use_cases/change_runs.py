@@ -23,7 +23,7 @@ from batchwork.domain.workflow import FAMILY
 from batchwork.ports import BatchStore, Clock
 from batchwork.ports.workflow_runs import RunBlobs, RunStore
 from batchwork.use_cases.cancel import Cancel
-from batchwork.use_cases.read_runs import BatchSummary, ReadRuns
+from batchwork.use_cases.read_runs import WORDS, BatchSummary, ReadRuns
 
 #: Bytes of JSON that changes of one run's metadata may add up to (ours: a request may bring ten KB).
 MAX_METADATA = 65_536
@@ -144,7 +144,8 @@ class ChangeRuns:
         try:
             cancel(batch.ref, again=ticket.again)
         except NotCancellable as exc:
-            status = self._read.batch(workspace_id, batch_id).status
+            # Not what the runs add up to: a batch whose last run has just ended is still being closed.
+            status = WORDS[exc.facts["status"]]
             allowed = "Only batches that are PENDING or PROCESSING can be cancelled"
             raise NotPermitted(reason=f"{allowed}; this one is {status}") from exc
         return self._read.batch(workspace_id, batch_id)

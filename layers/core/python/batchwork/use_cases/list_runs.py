@@ -2,7 +2,8 @@
 
 By their last change a list merges two: runs whose rows are settled, from the index, and runs that nobody had settled when
 the walk began, from their batches, in the order of their making. What a walk shows of which follows from when it began,
-which its cursor tells: a run that is settled meanwhile is shown once, at its old place and as it is now.
+which its cursor tells: a run that is settled meanwhile is shown once, at its old place and as it is now. Runs that clients
+change meanwhile come at the end, those that were shown before once more: none is left out.
 """
 
 from __future__ import annotations
@@ -141,12 +142,15 @@ class ListRuns:
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """When a walk began, and how far it has come in either list. first: this is its first page."""
+    """When a walk began, and how far it has come in either list. first: this is its first page. end: when both lists were
+    at their end; from then on the walk goes through what was changed until then.
+    """
 
     at: datetime
     first: bool = True
     row: Mark | None = None
     position: Mark | None = None
+    end: datetime | None = None
 
     @classmethod
     def of(cls, cursor: Json | None, now: datetime) -> _Begun:
@@ -154,13 +158,15 @@ class _Begun:
             return cls(now)
         try:
             marks = [None if each is None else Mark(from_millis(int(each[0])), str(each[1])) for each in cursor["last"]]
-            return cls(from_millis(int(cursor["at"])), False, *marks)
+            row, position = marks
+            end = from_millis(int(cursor["end"])) if "end" in cursor else None
+            return cls(from_millis(int(cursor["at"])), False, row, position, end)
         except (KeyError, TypeError, ValueError, IndexError, OverflowError) as exc:
             raise ValueError("no cursor of runs") from exc
 
-    def cursor(self, row: Mark | None, position: Mark | None) -> Json:
+    def cursor(self, row: Mark | None, position: Mark | None, end: datetime | None) -> Json:
         last = [None if mark is None else [millis_of(mark.at), mark.id] for mark in (row, position)]
-        return {"at": millis_of(self.at), "last": last}
+        return {"at": millis_of(self.at), "last": last} | ({} if end is None else {"end": millis_of(end)})
 
     def lacks(self, batch: Batch) -> bool:
         """Whether a batch may have runs that the index lacked when the walk began."""
@@ -187,25 +193,44 @@ class _Walk:
         # The index holds settled runs only.
         self._more = wanted.sort is RunSort.UPDATED and wanted.status not in OPEN
         self._size = 1
-        self._row, self._read, self._position = begun.row, begun.row, begun.position
+        self._row, self._read, self._position, self._end = begun.row, begun.row, begun.position, begun.end
 
     def page(self, limit: int) -> RunPage:
         found: list[Run] = []
         looked = 0
         while True:
-            row, position = self._next_row(limit - len(found)), self._positions.head()
+            row = self._next_row(limit - len(found))
+            position = None if self._end else self._positions.head()
             if row is None and position is None:
+                if self._goes_on():
+                    continue
                 return RunPage(found)
             if len(found) == limit or looked == limit + SEARCHED or self._tired(limit):
-                return RunPage(found, self._begun.cursor(self._row, self._position))
+                return RunPage(found, self._begun.cursor(self._row, self._position, self._end))
             looked += 1
             run: Run | None
             if position is None or (row is not None and (row < position) is self._wanted.ascending):
-                self._row, run = row, self._rows.popleft()
+                self._row, run = row, self._settled(self._rows.popleft())
             else:
                 self._position, run = position, self._unsettled(limit - len(found))
             if run is not None and self._wanted.holds(run):
                 found.append(run)
+
+    def _goes_on(self) -> bool:
+        """Whether there is more at the end of both lists: runs that were settled and that clients changed meanwhile. Whether
+        the walk was past their old places is not known: they are shown, perhaps again.
+        """
+        if self._end or self._begun.first or self._wanted.sort is RunSort.CREATED or self._wanted.status in OPEN:
+            return False
+        self._end = to_millis(self._list.clock.now())
+        self._row = self._read = Mark(self._begun.at + timedelta(milliseconds=1), "")
+        self._more = True
+        return True
+
+    def _settled(self, run: Run) -> Run | None:
+        """Return a run of the index, None for one that its position shows."""
+        late = run.settled_at is None or run.settled_at > self._begun.at
+        return None if self._end and late else run
 
     def _tired(self, limit: int) -> bool:
         walked = self._positions
@@ -217,8 +242,8 @@ class _Walk:
                 self._workspace_id,
                 None if self._batch is None else self._batch.id,
                 after=self._read,
-                until=self._begun.at,
-                ascending=self._wanted.ascending,
+                until=self._end or self._begun.at,
+                ascending=self._wanted.ascending or self._end is not None,
                 limit=max(self._size, at_once),
             )
             self._size = min(SEARCHED, 2 * self._size)

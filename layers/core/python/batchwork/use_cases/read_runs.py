@@ -36,7 +36,8 @@ class BatchWord(StrEnum):
     CANCELLED = "CANCELLED"
 
 
-_WORDS = {
+#: What the engine says of a batch that is no longer just being worked.
+WORDS = {
     BatchStatus.CANCELLING: BatchWord.CANCELLING,
     BatchStatus.COMPLETED: BatchWord.PROCESSED,
     BatchStatus.FAILED: BatchWord.FAILED,
@@ -120,7 +121,7 @@ class ReadRuns:
         lacking = [index for index in range(batch.total) if index not in rows]
         rows |= self._standing(batch, lacking)
         counts = Counter(run.status for run in rows.values())
-        status = _WORDS.get(batch.status)
+        status = WORDS.get(batch.status)
         if status is None:
             begun = counts[RunStatus.PENDING] < batch.total
             status = BatchWord.PROCESSING if begun else BatchWord.PENDING

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from types import NoneType
 from typing import Any
 
 from batchwork.domain.errors import Problem
@@ -57,7 +58,7 @@ def _of_shapes(steps: list[Any]) -> Iterator[Problem]:
             yield wrong(f"{place}.name", f"must have at most {MAX_NAME} characters, and no dots, brackets or quotes")
         if not isinstance(step.get("type"), str) or step_type(step["type"]) is None:
             yield wrong(f"{place}.type", f"must be one of {', '.join(step_types())}")
-        if not isinstance(step.get("config", {}) or {}, dict):
+        if not isinstance(step.get("config"), (dict, NoneType)):
             yield wrong(f"{place}.config", "must be an object")
         entries = step.get("next")
         if entries is not None and not (isinstance(entries, list) and len(entries) <= MAX_NEXT):

@@ -38,7 +38,7 @@ def model_problems(config: Json, place: str) -> Iterator[Problem]:
     if "model" not in config:
         return
     place, model = f"{place}.model", config["model"]
-    if not isinstance(model, dict) or model.get("provider") not in _SETTINGS:
+    if not isinstance(model, dict) or model.get("provider") not in tuple(_SETTINGS):
         yield wrong(f"{place}.provider", f"must be one of {', '.join(_SETTINGS)}")
         return
     yield from _setting_problems(model, place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -153,7 +154,7 @@ class Outline:
     names: frozenset[str] = field(default_factory=frozenset)
 
 
-class StepType:
+class StepType(ABC):
     """A type of step. `steps/<type>.py` has one as `STEP`.
 
     route: the key of `next` entries that says when they are taken, None where all are. records: whether there is a step
@@ -179,9 +180,9 @@ class StepType:
         del config
         return None
 
+    @abstractmethod
     def prepared(self, config: Json) -> Work:
         """Return what does the work: made once a version, used by many threads."""
-        raise NotImplementedError
 
 
 def timed_out() -> StepFailed:

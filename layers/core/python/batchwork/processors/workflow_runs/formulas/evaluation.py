@@ -129,7 +129,7 @@ class Evaluation:
             return self._each(function.call, arguments)
         work = sum(_size(argument) for argument in arguments)
         self._spend(work * (_LIKENESS_WORK if node.function == "FUZZYMATCH" else 1))
-        return function.call(*arguments)
+        return _applied(function.call, arguments)
 
     def _if(self, node: Call) -> Value:
         condition = self.of(node.arguments[0])
@@ -147,7 +147,7 @@ class Evaluation:
         lengths = {len(argument) for argument in arguments if isinstance(argument, list)}
         if not lengths:
             self._spend(1)
-            return call(*arguments)
+            return _applied(call, arguments)
         if len(lengths) > 1:
             raise FormulaError("the arrays have different lengths")
         (length,) = lengths
@@ -161,6 +161,13 @@ class Evaluation:
         self._left -= work
         if self._left < 0:
             raise FormulaError("the formula takes too much work")
+
+
+def _applied(call: Callable[..., Value], arguments: list[Value]) -> Value:
+    try:
+        return call(*arguments)
+    except ArithmeticError as exc:  # numbers of any size come from documents
+        raise FormulaError("the number is too large") from exc
 
 
 def _size(value: Value) -> int:

@@ -124,7 +124,8 @@ def path_of(text: str) -> tuple[str | int, ...] | None:
     if found is None:
         return None
     pieces = re.finditer(r"[^.\[\]]+(?=[.\[]|\Z)|\[(\d+)\]", found[1].strip())
-    return tuple(int(piece[1]) if piece[1] else piece[0].strip() for piece in pieces)
+    parts = tuple(int(piece[1]) if piece[1] else piece[0].strip() for piece in pieces)
+    return parts if parts and "" not in parts else None
 
 
 def _tokens(formula: str) -> list[_Token]:

@@ -86,7 +86,7 @@ class Conditional(StepType):
 
 def _comparison_problems(condition: Json, place: str, outline: Outline) -> Iterator[Problem]:
     operation = condition.get("operation")
-    if operation not in _OPERATIONS:
+    if not isinstance(operation, str) or operation not in _OPERATIONS:
         yield wrong(f"{place}.operation", f"must be one of {', '.join(_OPERATIONS)}")
         return
     for name in ("leftOperand", "rightOperand"):

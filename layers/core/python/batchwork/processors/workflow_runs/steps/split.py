@@ -60,7 +60,8 @@ class Split(StepType):
             return
         here = f"{place}.splitterConfig.splitClassifications"
         yield from problems_of(own.get("splitClassifications"), here)
-        for at, each in enumerate(own.get("splitClassifications") or ()):
+        classes = own.get("splitClassifications")
+        for at, each in enumerate(classes if isinstance(classes, list) else ()):
             if isinstance(each, dict) and not isinstance(each.get("identifierKey", "") or "", str):
                 yield wrong(f"{here}[{at}].identifierKey", "must be a text")
         yield from model_problems(config, place)
