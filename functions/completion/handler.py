@@ -45,21 +45,31 @@ end_runs = EndRuns(batches, Recorder(DynamoRuns(TABLE, blobs, dynamodb), clock, 
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 -- Lambda's signature
-    """Complete each batch and end each unit's runs; stop at the first failure, since a shard's later records come again
-    after it.
+    """Complete each batch and end the runs of each batch's units together; stop at the first failure, since a shard's later
+    records come again after it.
     """
     closed: list[str] = []
     ended = 0
-    for record in event["Records"]:
-        image = record["dynamodb"]["NewImage"]
+    for first, images in grouped(event["Records"]):
         try:
-            if "unworked" in image:
-                ended += end_runs(*keys.names_of_chunk(image["pk"]["S"]), {int(image["unit"]["N"])})
+            if "unworked" in images[0]:
+                units = {int(image["unit"]["N"]) for image in images}
+                ended += end_runs(*keys.names_of_chunk(images[0]["pk"]["S"]), units)
             else:
-                ref = BatchRef(image["workspace_id"]["S"], image["id"]["S"])
+                ref = BatchRef(images[0]["workspace_id"]["S"], images[0]["id"]["S"])
                 closed.append(f"{ref.batch_id} {complete(ref)}")
-        except Exception as exc:  # noqa: BLE001 -- the record is delivered again
+        except Exception as exc:  # noqa: BLE001 -- the records are delivered again
             unexpected(exc)
-            return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]}]}
+            return {"batchItemFailures": [{"itemIdentifier": first}]}
     log.info("completed", extra={"closed": closed, "runs": ended})
     return {"batchItemFailures": []}
+
+
+def grouped(records: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return (sequence number of the first, images): the units of one batch together, every header by itself."""
+    groups: dict[tuple[str, str], tuple[str, list[dict[str, Any]]]] = {}
+    for record in records:
+        image, number = record["dynamodb"]["NewImage"], record["dynamodb"]["SequenceNumber"]
+        group = keys.names_of_chunk(image["pk"]["S"]) if "unworked" in image else ("", number)
+        groups.setdefault(group, (number, []))[1].append(image)
+    return list(groups.values())

@@ -163,11 +163,14 @@ def an_api(table: str, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Operatio
     clock = FakeClock(NOW)
     now: Callable[[SystemClock], datetime] = lambda _: clock.now()  # noqa: E731 -- a method of a class
     monkeypatch.setattr(SystemClock, "now", now)
-    queues = {name: aws.client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in ("operations", "delivery")}
+    queues = {
+        name: aws.client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in ("operations", "runs", "delivery")
+    }
     settings = {
         "TABLE_NAME": table,
         "BUCKET_NAME": bucket,
         "OPERATIONS_QUEUE_URL": queues["operations"],
+        "RUNS_QUEUE_URL": queues["runs"],
         "DELIVERY_QUEUE_URL": queues["delivery"],
         "GATEWAY_TIMEOUT_MILLIS": "29000",
     }

@@ -114,7 +114,13 @@ def api(table: str, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Api:
     clock = FakeClock(NOW)
     now: Callable[[SystemClock], datetime] = lambda _: clock.now()  # noqa: E731 -- a method of a class
     monkeypatch.setattr(SystemClock, "now", now)
-    for name, value in {"TABLE_NAME": table, "BUCKET_NAME": bucket, "ALLOW_LOOPBACK_EGRESS": "false"}.items():
+    settings = {
+        "TABLE_NAME": table,
+        "BUCKET_NAME": bucket,
+        "DELIVERY_QUEUE_URL": aws.client("sqs").create_queue(QueueName="delivery")["QueueUrl"],
+        "ALLOW_LOOPBACK_EGRESS": "false",
+    }
+    for name, value in settings.items():
         monkeypatch.setenv(name, value)
     return Api(table, clock)
 

@@ -79,7 +79,9 @@ def test_markup_says_what_it_is_itself(content: bytes, kind: FileType) -> None:
     assert sniffed("a.txt", "text/plain", content) is kind
 
 
-@pytest.mark.parametrize("content", ["Größe".encode("utf-16"), codecs.BOM_UTF16_BE + "x".encode("utf-16-be"), b"Gr\xf6\xdfe"])
+@pytest.mark.parametrize(
+    "content", ["Größe".encode("utf-16"), codecs.BOM_UTF16_BE + "x".encode("utf-16-be"), b"Gr\xf6\xdfe"]
+)
 def test_text_of_any_charset_is_text(content: bytes) -> None:
     assert sniffed("a.txt", "", content) is FileType.TXT
 

@@ -152,11 +152,9 @@ class TestWorkbook:
         content = a_workbook({"S": [["a"]]})
         with_lie = changed(
             content,
-            **{
-                "xl__worksheets__sheet1_xml": b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
-                b'<dimension ref="A1:XFD1048576"/><sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>a</t></is></c></row>'
-                b"</sheetData></worksheet>"
-            },
+            xl__worksheets__sheet1_xml=b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+            b'<dimension ref="A1:XFD1048576"/><sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>a</t></is></c></row>'
+            b"</sheetData></worksheet>",
         )
         assert read("a.xlsx", with_lie).pages[0].rows == (("a",),)
 
@@ -264,7 +262,10 @@ def test_a_known_type_is_not_guessed_again() -> None:
 
 def test_a_part_of_a_document_is_numbered_anew() -> None:
     part = read("a.xlsx", a_workbook({"One": [["a"]], "Two": [["b"]], "Three": [["c"]]})).part(2, 3)
-    assert [(page.number, page.name, page.rows) for page in part.pages] == [(1, "Two", (("b",),)), (2, "Three", (("c",),))]
+    assert [(page.number, page.name, page.rows) for page in part.pages] == [
+        (1, "Two", (("b",),)),
+        (2, "Three", (("c",),)),
+    ]
     assert part.paged
 
 

@@ -16,7 +16,7 @@ from fakes.clock import FakeClock
 from batchwork.domain.batch import MAX_CHECK, Batch, BatchRef, next_check
 from batchwork.domain.item import Item, Outcome, Success
 from batchwork.domain.lease import Lease
-from batchwork.domain.webhook import Delivery
+from batchwork.domain.webhook import Delivery, Recovery
 from batchwork.use_cases.complete import Complete
 from batchwork.use_cases.sweep import Sweep
 from batchwork.use_cases.work import LEASE_MARGIN, Work
@@ -90,6 +90,9 @@ class BrokenQueue:
         if delivery.id == self.refused:
             raise RuntimeError("refused")
         self.sent.append(delivery.id)
+
+    def recover(self, recovery: Recovery) -> None:
+        raise AssertionError(recovery)
 
 
 def a_sweep(engine: Engine, queue: BrokenQueue) -> Sweep:

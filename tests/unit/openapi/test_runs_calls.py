@@ -193,7 +193,7 @@ def files(counter: RunsCounter) -> None:
 
 def unreadable(counter: RunsCounter, file_id: str) -> None:
     """Ask for the contents of a file that turned out to be none."""
-    counter.world.blobs.upload(counter.files.rows["acme", file_id].blob, b"MZ\0\0")
+    counter.world.blobs.upload(counter.files.stored["acme", file_id].blob, b"MZ\0\0")
     counter("get", "/files/{id}", id=file_id, query={"rawText": "true"})
 
 

@@ -75,7 +75,7 @@ INPUTS = invalid(
 TOO_MANY = invalid(("inputs", "List should have at most 1000 items after validation, not 1001"))
 FLOW_VERSION = invalid(("version", 'Must be the number of a version, "1" to "999999999", or "draft"'))
 STEPS = invalid(
-    ("steps[2].config.rules[0].formula", "must be a text that is not empty"),
+    ("steps[2].config.rules[0].formula", "cannot be read: the formula is empty"),
     ("steps[1].next[0].step", "names 'chekc', and there is no such step"),
 )
 #: Component of the document → (status, the errors that it shows, by the names of its examples).
@@ -142,7 +142,7 @@ SHOWN: dict[str, tuple[int, dict[str, Exception]]] = {
     "FlowFileUnreadable": (
         400,
         {
-            "unreadable": UnreadableDocument(name="invoice.pdf", reason="it is encrypted"),
+            "unreadable": UnreadableDocument(name="invoices.pdf", reason="it is of no type that is supported"),
             "flag": invalid(("rawText", "Must be true or false")),
         },
     ),

@@ -180,7 +180,7 @@ def test_no_two_writes_kinds_workspaces_or_names_are_one_event() -> None:
         events.event_of("ACCOUNT", replace(AN_ACCOUNT, id="post_c1"), "post.created"),
     ]
     assert len({event.id for event in writes}) == len(writes)
-    assert all(event.subject == event.data(None)["id"] for event in writes)
+    assert all(event.subject == (event.data(None) or {})["id"] for event in writes)
 
 
 def test_an_endpoint_that_was_switched_off_is_told_of_by_this_familys_name_and_without_its_secret() -> None:

@@ -352,7 +352,7 @@ def test_runs_that_are_settled_between_two_reads_of_a_page_are_told_of_as_they_e
         return fetch(header, chunk)
 
     for sort in BOTH:
-        world.batches.chunk = overtaken  # type: ignore[method-assign]
+        world.batches.chunk = overtaken  # type: ignore[method-assign, assignment]
         assert {run.place.index: run.status for run in world.all(sort=sort)} == {
             0: RunStatus.NEEDS_REVIEW,
             1: RunStatus.REJECTED,

@@ -121,7 +121,7 @@ def test_a_run_that_is_settled_between_the_two_reads_is_told_of_as_it_was_settle
         world.drain()
         return fetch(header, chunk)
 
-    world.batches.chunk = overtaken  # type: ignore[method-assign]
+    world.batches.chunk = overtaken  # type: ignore[method-assign, assignment]
     run = world.get(batch)
     assert (run.status, len(run.steps)) == (RunStatus.PROCESSED, 1)
 

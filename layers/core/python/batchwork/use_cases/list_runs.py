@@ -193,7 +193,9 @@ class _Walk:
         # The index holds settled runs only.
         self._more = wanted.sort is RunSort.UPDATED and wanted.status not in OPEN
         self._size = 1
-        self._row, self._read, self._position, self._end = begun.row, begun.row, begun.position, begun.end
+        self._row, self._read, self._position = begun.row, begun.row, begun.position
+        # The end, and whether the page came so far that the next one is to go on from it.
+        self._end, self._reached = begun.end, begun.end
 
     def page(self, limit: int) -> RunPage:
         found: list[Run] = []
@@ -206,11 +208,11 @@ class _Walk:
                     continue
                 return RunPage(found)
             if len(found) == limit or looked == limit + SEARCHED or self._tired(limit):
-                return RunPage(found, self._begun.cursor(self._row, self._position, self._end))
+                return RunPage(found, self._begun.cursor(self._row, self._position, self._reached))
             looked += 1
             run: Run | None
             if position is None or (row is not None and (row < position) is self._wanted.ascending):
-                self._row, run = row, self._settled(self._rows.popleft())
+                self._row, self._reached, run = row, self._end, self._settled(self._rows.popleft())
             else:
                 self._position, run = position, self._unsettled(limit - len(found))
             if run is not None and self._wanted.holds(run):
@@ -223,7 +225,7 @@ class _Walk:
         if self._end or self._begun.first or self._wanted.sort is RunSort.CREATED or self._wanted.status in OPEN:
             return False
         self._end = to_millis(self._list.clock.now())
-        self._row = self._read = Mark(self._begun.at + timedelta(milliseconds=1), "")
+        self._read = Mark(self._begun.at + timedelta(milliseconds=1), "")
         self._more = True
         return True
 

@@ -72,7 +72,7 @@ class Piece:
     content: bytes
     scope: Scope
     declared: str = ""
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     document: Document | None = None
 
 
@@ -95,7 +95,7 @@ class Task:
     step: str
     piece: Piece
     run: Run
-    secrets: Json
+    secrets: Json = field(repr=False)
     world: World
     until: datetime
     token: str

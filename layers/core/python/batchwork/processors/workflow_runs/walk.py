@@ -41,7 +41,7 @@ class Walk:
     """
 
     run: Run
-    secrets: Json
+    secrets: Json = field(repr=False)
     world: World
     until: datetime
     token: str

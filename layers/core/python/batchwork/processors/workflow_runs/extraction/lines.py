@@ -144,9 +144,7 @@ class Lines:
             if own.strip():
                 self._note(self._strict, canonical(label), Labelled(own.strip(), page, quote))
             elif cut is None:
-                found = following if following is not None else self._below(at)
-                if found:
-                    self._note(self._strict, canonical(label), Labelled(found, page, f"{quote} {found}"[:QUOTED]))
+                self._note_beside(canonical(label), following, at, Labelled("", page, quote))
             if cut is None:
                 return
             label, value = cut[1], value[cut[2] :]
@@ -155,10 +153,7 @@ class Lines:
         words = cell.split()
         name = canonical(cell)
         if name in self._known:
-            found = following if following is not None else self._below(at)
-            if found:
-                self._note(self._bare, name, Labelled(found, page, f"{quote} {found}"[:QUOTED], BARE))
-                self._note(self._strict, name, Labelled(found, page, f"{quote} {found}"[:QUOTED], BARE))
+            self._note_beside(name, following, at, Labelled("", page, quote, BARE))
             return
         for count in range(min(len(words) - 1, MAX_WORDS), 0, -1):
             name = canonical(" ".join(words[:count]))
@@ -166,6 +161,13 @@ class Lines:
                 rest = " ".join(words[count:])
                 self._note(self._bare, name, Labelled(rest, page, quote, BARE))
                 return
+
+    def _note_beside(self, label: str, following: str | None, at: int, line: Labelled) -> None:
+        """Note what stands in the next cell of a line, or below it where the line ends."""
+        found = following if following is not None else self._below(at)
+        if found:
+            quote = line.quote if following is not None else f"{line.quote} {found}"[:QUOTED]
+            self._note(self._strict, label, Labelled(found, line.page, quote, line.sure))
 
     def _next_label(self, value: str) -> tuple[int, str, int] | None:
         """Return (where it begins, the label, where its value begins) of the next known label in a value."""
