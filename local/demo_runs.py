@@ -23,7 +23,7 @@ from local.receiver import Receiver, receiver
 
 INVOICES = Path(__file__).parent / "invoices"
 PATIENCE_SECONDS = 30
-TOTAL = 1000
+TOTAL = 300
 Json = dict[str, Any]
 SCHEMA: Json = {
     "type": "object",
@@ -186,7 +186,7 @@ def _bulk(client: Client, workflow_id: str) -> None:
     print(f"   accepted in {accepted:.2f} s, settled in {time.monotonic() - started:.2f} s: {json.dumps(counts)}")
     must(counts == {"PROCESSED": TOTAL}, "a run ended otherwise")
     found: set[str] = set()
-    query = {"batchId": batch_id, "maxPageSize": "300"}
+    query = {"batchId": batch_id, "maxPageSize": "100"}
     while True:
         page = client.call("GET", "/workflow_runs", params=query)
         found |= {each["id"] for each in page["workflowRuns"]}

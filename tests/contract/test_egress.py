@@ -37,7 +37,7 @@ def reply(sent: Sent) -> Answer:  # noqa: PLR0911 -- a table of paths reads best
         case "/later":
             return Answer(503, timedelta(seconds=120))
         case "/moved":
-            return Answer(307)
+            return Answer(307, location="https://elsewhere.example.com/a?b=c")
         case "/large":
             return Answer(200, body=b"x" * 100_000)
         case "/echo":
@@ -75,7 +75,8 @@ def world(request: pytest.FixtureRequest) -> Iterator[Both]:
         answer = reply(sent)
         wait = {"Retry-After": str(int(answer.retry_after.total_seconds()))} if answer.retry_after else {}
         kind = {"Content-Type": answer.content_type} if answer.content_type else {}
-        return answer.status, wait | kind, answer.body
+        leads = {"Location": answer.location} if answer.location else {}
+        return answer.status, wait | kind | leads, answer.body
 
     with a_receiver(react) as receiver:
         egress = HttpEgress(
@@ -143,6 +144,11 @@ def test_no_method_follows_a_redirect(world: Both, method: str) -> None:
 def test_every_method_ends_with_its_timeout(world: Both, method: str) -> None:
     with pytest.raises(TimeoutError, match=r"^timeout after 0\.2 s$"):
         world.send(method, "/slow", timeout=timedelta(seconds=0.2))
+
+
+def test_where_a_redirect_leads_comes_back(world: Both) -> None:
+    assert world.send("GET", "/moved").location == "https://elsewhere.example.com/a?b=c"
+    assert world.send("GET", "/204").location == ""
 
 
 def test_the_content_type_of_an_answer_comes_back(world: Both) -> None:

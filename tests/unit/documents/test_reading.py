@@ -7,10 +7,12 @@ import io
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import docx
 import pypdf
 import pytest
+from docx.enum.text import WD_BREAK
 from unit.documents.made import a_docx, a_pdf, a_png, a_workbook, an_archive, changed, encrypted
 
 from batchwork.adapters.documents import table, workbook
@@ -106,11 +108,11 @@ class TestPdf:
 
 class TestWord:
     def test_pages_end_where_their_author_broke_them(self) -> None:
-        document = docx.Document()
+        document: Any = docx.Document()
         document.add_paragraph("First")
         document.add_page_break()
         document.add_paragraph("Second")
-        document.add_paragraph("still second").add_run().add_break(docx.enum.text.WD_BREAK.PAGE)
+        document.add_paragraph("still second").add_run().add_break(WD_BREAK.PAGE)
         document.add_paragraph("Third")
         kept = io.BytesIO()
         document.save(kept)

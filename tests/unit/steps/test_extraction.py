@@ -165,8 +165,10 @@ def test_a_table_goes_on_under_its_head_on_the_next_page() -> None:
         ("t.xlsx", a_workbook({"Items": [["Description", "Quantity", "Unit Price"], ["a", 1, 1.5], ["b", 2, 3]]})),
         (
             "t.html",
-            b"<html><table><tr><th>Description</th><th>Quantity</th><th>Unit price</th></tr>"
-            b"<tr><td>a</td><td>1</td><td>1.5</td></tr><tr><td>b</td><td>2</td><td>3</td></tr></table>",
+            (
+                b"<html><table><tr><th>Description</th><th>Quantity</th><th>Unit price</th></tr>"
+                b"<tr><td>a</td><td>1</td><td>1.5</td></tr><tr><td>b</td><td>2</td><td>3</td></tr></table>"
+            ),
         ),
     ],
 )
@@ -214,6 +216,26 @@ def test_json_is_read_by_names_and_by_paths() -> None:
     }
 
 
+def test_whole_numbers_of_json_are_integers() -> None:
+    document = read("a.json", b'{"field": 7.0, "money": 7.0, "large": 1e22, "some": 7.5}')
+    integer = {"type": "integer"}
+    assert found(document, field={"type": "number"}, money=CURRENCY, large=integer, some=integer)["value"] == {
+        "field": 7,
+        "money": {"amount": 7, "iso_4217_currency_code": None},
+        "large": None,
+        "some": None,
+    }
+    assert isinstance(value_of(document, {"type": "number"}), int)
+
+
+def test_what_is_nested_in_a_row_of_a_table_is_never_null() -> None:
+    size = {"type": "object", "properties": {"width": {"type": "number"}}}
+    tags = {"type": "array", "items": STRING}
+    items = {"type": "array", "items": {"type": "object", "properties": {"sku": STRING, "size": size, "tags": tags}}}
+    (item, *_) = value_of("Sku | Size | Tags\nA-1 | large | new", items)
+    assert item == {"sku": "A-1", "size": {"width": None}, "tags": []}
+
+
 def test_xml_is_read_by_the_names_of_its_elements() -> None:
     document = read("i.xml", b"<?xml version='1.0'?><i><invoiceNumber>7</invoiceNumber><x:total>5</x:total></i>")
     assert found(document, invoice_number=STRING, total={"type": "number"})["value"] == {
@@ -224,8 +246,13 @@ def test_xml_is_read_by_the_names_of_its_elements() -> None:
 
 def test_a_signature_tells_who_signed_and_when() -> None:
     schema = {"type": "object", "extend:type": "signature", "properties": {"is_signed": {"type": "boolean"}}}
-    signed = value_of("Signature: J. Doe\nPrinted name: Jane Doe\nDate: 2025-03-04", schema)
-    assert signed == {"printed_name": "Jane Doe", "signature_date": "2025-03-04", "is_signed": True}
+    signed = value_of("Signature: J. Doe\nPrinted name: Jane Doe\nTitle: CFO\nDate: 2025-03-04", schema)
+    assert signed == {
+        "printed_name": "Jane Doe",
+        "signature_date": "2025-03-04",
+        "is_signed": True,
+        "title_or_role": "CFO",
+    }
     assert value_of("Signature: ______\nPrinted name: Jane Doe", schema)["is_signed"] is False
 
 

@@ -264,7 +264,7 @@ def test_texts_that_are_compared_by_likeness_are_short() -> None:
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
 def test_no_function_falls_over_what_it_is_given(name: str) -> None:
     function = FUNCTIONS[name]
-    odd = [None, True, -1.5, 1e308, 10**400, "", "x", "2026-01-05", [], [None, "x"], {"a": 1}]
+    odd: list[Any] = [None, True, -1.5, 1e308, 10**400, "", "x", "2026-01-05", [], [None, "x"], {"a": 1}]
     odd.append({"amount": 1, "iso_4217_currency_code": None})
     for value in odd:
         for count in range(function.least, min(function.most, function.least + 1) + 1):

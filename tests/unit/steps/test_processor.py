@@ -20,7 +20,7 @@ from batchwork.domain.run_input import RunInput
 from batchwork.ports import Answer
 
 SCHEMA = {"type": "object", "properties": {"total": {"type": "number"}, "number": {"type": "string"}}}
-EXTRACT = {"name": "extract", "type": "EXTRACT", "config": {"extractorConfig": {"schema": SCHEMA}}}
+EXTRACT: Json = {"name": "extract", "type": "EXTRACT", "config": {"extractorConfig": {"schema": SCHEMA}}}
 POSITIVE = {
     "name": "rules",
     "type": "RULE_VALIDATION",

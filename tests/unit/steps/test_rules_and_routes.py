@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from unit.steps.tasks import a_step, a_task, done, wrongs
+from unit.steps.tasks import a_step, a_task, wrongs
 
 from batchwork.domain.item import Json
 from batchwork.processors.workflow_runs.step import Done, Outline, Task
@@ -34,7 +34,7 @@ def validated(*formulas: str) -> Done:
 def test_rules_that_are_all_true_pass() -> None:
     found = validated("extract.total = 5", 'classify = "invoice"', "extract.total < metadata.limit")
     assert found.result == {"rules": [{"name": f"rule {n}", "valid": True} for n in range(3)], "allPassed": True}
-    assert found.routes == {"pass"}
+    assert found.routes == frozenset({"pass"})
     assert not found.review
     assert found.facts == {"allPassed": True}
 
@@ -51,7 +51,7 @@ def test_a_rule_that_is_not_true_has_a_person_look() -> None:
         "VALUE_ERROR",
     ]
     assert (found.result or {})["rules"][3]["error"] == "division by zero"
-    assert found.routes == {"fail"}
+    assert found.routes == frozenset({"fail"})
     assert found.review
 
 
@@ -89,7 +89,7 @@ def a_router(*formulas: str) -> Json:
 
 def test_a_router_takes_the_first_branch_that_holds_and_looks_no_further() -> None:
     found = checked("ROUTER", a_router("extract.total > 9", "extract.total > 1", "TRUE"))
-    assert found.routes == {"b1"}
+    assert found.routes == frozenset({"b1"})
     assert found.result == {
         "matchedBranch": {"id": "b1", "name": "Branch 1"},
         "branches": [
@@ -101,7 +101,7 @@ def test_a_router_takes_the_first_branch_that_holds_and_looks_no_further() -> No
 
 def test_a_router_goes_otherwise_where_nothing_holds() -> None:
     found = checked("ROUTER", a_router("extract.total > 9", "1 / 0 > 1", "extract.none"))
-    assert found.routes == {"otherwise"}
+    assert found.routes == frozenset({"otherwise"})
     assert (found.result or {})["matchedBranch"] is None
     assert (found.result or {})["branches"][1]["error"] == "division by zero"
 
@@ -150,7 +150,7 @@ def test_a_condition_compares_what_its_operands_stand_for(
     operation: str, left: str | None, right: str | None, holds: bool
 ) -> None:
     found = checked("CONDITIONAL", condition(operation, left, right))
-    assert found.routes == {"yes" if holds else "no"}
+    assert found.routes == frozenset({"yes" if holds else "no"})
     assert found.result is None
 
 

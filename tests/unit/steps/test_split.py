@@ -202,7 +202,7 @@ class TestByModel:
         task = a_task("One", "Two", "Three", providers=a_model(answer))
         found = splits_of(done("SPLIT", a_config(model=MODEL), task))
         names = ("type", "startPage", "endPage", "identifier", "observation")
-        return [tuple(each[name] for name in names) for each in found]  # type: ignore[misc]
+        return [tuple(each[name] for name in names) for each in found]
 
     @pytest.mark.parametrize(
         "documents",
@@ -239,7 +239,8 @@ class TestByModel:
 class TestConfiguration:
     def test_next_entries_may_name_the_classes(self) -> None:
         step = a_step("SPLIT")
-        assert (step.route, step.routes(a_config())) == ("classificationId", {"cls_invoice", "cls_receipt"})
+        assert step.route == "classificationId"
+        assert step.routes(a_config()) == {"cls_invoice", "cls_receipt"}
         for odd in ({}, {"splitterConfig": 1}, {"splitterConfig": {"splitClassifications": [1, {}, {"id": []}]}}):
             assert step.routes(odd) == frozenset()
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 
 _NUMBER = re.compile(
     r"""
     (?<![\w.,])(?<!\w[-−])
     (?P<open>\()?\s?(?P<sign>[-+−])?\s?
     (?P<before>[A-Z]{1,3}\$|[$€£¥₹]|[A-Z]{3}(?=[\s\d]))?\s?(?P<inner>[-−])?
-    (?P<digits>\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:[.,]\d{1,6})?|\d[\d.,']{0,40})(?!\d)
+    (?P<digits>\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:[.,]\d{1,6})?|\d[\d.,']{0,40}|\.\d{1,6})(?!\d)
+    (?P<power>[eE][-+]?\d{1,3}(?!\w))?
+    (?P<trailing>(?<=\d)[-−](?=\s*(?:[€£¥₹$%]|[A-Z]{3})?\s*$))?
     \s?(?P<after>[€£¥₹$%]|[A-Z]{3}\b)?
     (?P<close>\))?
     """,
@@ -46,8 +49,10 @@ _MONTH_NAMES = """
 """
 _MONTHS = {name: number for number, names in enumerate(_MONTH_NAMES.split("|"), 1) for name in names.split()}
 _ISO = re.compile(r"\b(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?!\d)")
+_BASIC = re.compile(r"(?<![\w.,])((?:19|20)\d{2})(\d{2})(\d{2})(?![\w.,-])")
 _NUMERIC = re.compile(r"(?<!\d)(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})(?!\d)")
 _DAY_FIRST = re.compile(r"(?<!\d)(\d{1,2})(?:st|nd|rd|th|\.)?[ -]+(?:of )?([A-Za-z]{3,9})\.?,?[ -]+(\d{4})\b")
+_DASHED = re.compile(r"(?<!\d)(\d{1,2})[-/]([A-Za-z]{3,9})[-/](\d{4}|\d{2})(?!\d)")
 _MONTH_FIRST = re.compile(r"\b([A-Za-z]{3,9})\.? +(\d{1,2})(?:st|nd|rd|th)?,? +(\d{4})\b")
 _YES_WORDS, _NO_WORDS = "yes y true t x checked on 1 ja oui si sí ☑ ☒ ✓ ✔", "no n false f unchecked off 0 nein non ☐"
 _YES, _NO = frozenset(_YES_WORDS.split()), frozenset(_NO_WORDS.split())
@@ -64,21 +69,24 @@ class Amount:
 
 
 def amount_of(text: str) -> Amount | None:
-    """Return the first number of a text, with its currency: ``$1,234.50``, ``1.234,50 EUR``, ``(5)``, ``12%``."""
+    """Return the first number of a text, with its currency: ``$1,234.50``, ``1.234,50 EUR``, ``(5)``, ``5-``,
+    ``12%``, ``1.5E+05``.
+    """
     found = _NUMBER.search(text[:_LOOKED_AT])
     if found is None:
         return None
-    value = _plain(found["digits"].rstrip(".,'"))
+    value = _plain(found["digits"].rstrip(".,'"), found["power"] or "")
     if value is None or not math.isfinite(value):
         return None
-    if found["sign"] in {"-", "−"} or found["inner"] or (found["open"] and found["close"]):
+    negative = found["sign"] in {"-", "−"} or found["inner"] or found["trailing"]
+    if negative or (found["open"] and found["close"]):
         value = -value
     codes = (found["before"], found["after"])
     code = next((_SYMBOLS.get(each) or (each if each in _CODES else None) for each in codes if each), None)
     return Amount(value, code)
 
 
-def _plain(digits: str) -> float | None:
+def _plain(digits: str, power: str) -> float | None:
     """Return the number that digits with separators are; the last of two different separators is the decimal one."""
     digits = re.sub(r"[ '\u00a0\u202f]", "", digits)
     comma, point = digits.rfind(","), digits.rfind(".")
@@ -91,7 +99,7 @@ def _plain(digits: str) -> float | None:
     elif digits.count(".") > 1:
         digits = digits.replace(".", "")
     try:
-        return float(digits)
+        return float(digits + power)
     except ValueError:
         return None
 
@@ -99,9 +107,12 @@ def _plain(digits: str) -> float | None:
 def number_of(text: str) -> float | int | None:
     """Return a text's number; whole ones as integers."""
     found = amount_of(text)
-    if found is None:
-        return None
-    return int(found.value) if found.value.is_integer() and abs(found.value) < 2**53 else found.value
+    return None if found is None else whole(found.value)
+
+
+def whole(value: float) -> float | int:
+    """Return a number as an integer if it is one that every reader of JSON has exactly."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
 
 
 def integer_of(text: str) -> int | None:
@@ -120,21 +131,48 @@ def truth_of(text: str) -> bool | None:
 
 
 def date_of(text: str) -> str | None:
-    """Return a text's first date as ISO 8601. ``3/4/2025`` is the fourth of March, ``3.4.2025`` the third of April."""
+    """Return a text's first date as ISO 8601. ``3/4/2025`` is the fourth of March, ``3.4.2025`` the third of April; where the
+    first number is more than twelve it is the day.
+    """
     text = text[:_LOOKED_AT]
-    if (found := _ISO.search(text)) is not None:
-        return _day(int(found[1]), int(found[2]), int(found[3]))
-    if (found := _NUMERIC.search(text)) is not None:
-        first, second, year = int(found[1]), int(found[3]), int(found[4])
-        year += (2000 if year < 70 else 1900) if len(found[4]) == 2 else 0
-        day_first = found[2] == "." or first > 12
-        return _day(year, second, first) if day_first else _day(year, first, second)
-    if (found := _DAY_FIRST.search(text)) is not None and found[2].casefold() in _MONTHS:
-        return _day(int(found[3]), _MONTHS[found[2].casefold()], int(found[1]))
-    for found in _MONTH_FIRST.finditer(text):
-        if found[1].casefold() in _MONTHS:
-            return _day(int(found[3]), _MONTHS[found[1].casefold()], int(found[2]))
-    return None
+    days: list[tuple[int, str]] = []
+    for form, read in _FORMS:
+        days += islice(((found.start(), day) for found in form.finditer(text) if (day := read(found))), 1)
+    return min(days)[1] if days else None
+
+
+def _year_first(found: re.Match[str]) -> str | None:
+    return _day(int(found[1]), int(found[2]), int(found[3]))
+
+
+def _numbers(found: re.Match[str]) -> str | None:
+    first, second, year = int(found[1]), int(found[3]), _year(found[4])
+    day_first = found[2] == "." or first > 12
+    return _day(year, second, first) if day_first else _day(year, first, second)
+
+
+def _day_first(found: re.Match[str]) -> str | None:
+    return _day(_year(found[3]), _MONTHS.get(found[2].casefold(), 0), int(found[1]))
+
+
+def _month_first(found: re.Match[str]) -> str | None:
+    return _day(int(found[3]), _MONTHS.get(found[1].casefold(), 0), int(found[2]))
+
+
+_FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str | None]], ...] = (
+    (_ISO, _year_first),
+    (_BASIC, _year_first),
+    (_NUMERIC, _numbers),
+    (_DAY_FIRST, _day_first),
+    (_DASHED, _day_first),
+    (_MONTH_FIRST, _month_first),
+)
+
+
+def _year(digits: str) -> int:
+    """Return a year; two digits are of 1970 to 2069."""
+    year = int(digits)
+    return year if len(digits) > 2 else year + (2000 if year < 70 else 1900)
 
 
 def _day(year: int, month: int, of_month: int) -> str | None:

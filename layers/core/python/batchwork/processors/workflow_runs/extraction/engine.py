@@ -146,10 +146,10 @@ class _Reading:
             for field in item.fields:
                 text = row.cells.get(field.name)
                 value = _converter(field)(text) if text else None
-                cells[field.name] = value
+                cells[field.name] = _nothing(field) if value is None else value
                 found = None if value is None else _Found(value, row.page, row.quote, EXACT)
                 self._note(f"{place}[{len(values)}].{field.name}", found)
-            if any(value is not None for value in cells.values()):
+            if any(cells[field.name] != _nothing(field) for field in item.fields):
                 values.append(cells)
             else:
                 for field in item.fields:
@@ -204,6 +204,7 @@ class _Reading:
         dated = next((each for label in ("signature date", "date signed", "date") for each in self._after(label)), None)
         if signed is None and named is None:
             return None
+        role = next((each for label in ("title or role", "title", "role") for each in self._after(label)), None)
         for each in (named, signed):
             if each is not None:
                 page, quote = each.page, each.quote
@@ -211,6 +212,7 @@ class _Reading:
             "printed_name": None if named is None else named.value,
             "signature_date": None if dated is None else coercion.date_of(dated.value),
             "is_signed": signed is not None,
+            "title_or_role": None if role is None else role.value,
         }
         return _Found(value, page, quote, 0.6)
 
@@ -223,6 +225,16 @@ class _Reading:
         citations = [] if found is None else [{"page": found.page, "referenceText": found.quote}]
         sure = None if found is None else found.sure
         self.metadata[place] = {"ocrConfidence": None, "logprobsConfidence": sure, "citations": citations}
+
+
+def _nothing(field: Field) -> Any:
+    """Return what a field is that is not there: by the schema, what is nested is never null."""
+    match field.kind:
+        case Kind.OBJECT:
+            return {each.name: _nothing(each) for each in field.fields}
+        case Kind.ARRAY:
+            return []
+    return None
 
 
 def _with_kind(field: Field, item: Field) -> Field:
@@ -265,13 +277,13 @@ def _typed_json(field: Field, value: Any) -> _Found | None:
     match field.kind:
         case Kind.CURRENCY if isinstance(value, dict):
             code = value.get("iso_4217_currency_code", value.get("currency"))
-            amount = value.get("amount", value.get("value"))
-            number = amount if _is_number(amount) else coercion.number_of(str(amount))
+            amount: Any = value.get("amount", value.get("value"))
+            number = coercion.whole(amount) if _is_number(amount) else coercion.number_of(str(amount))
             typed = None if number is None else {"amount": number, "iso_4217_currency_code": code}
         case Kind.CURRENCY if _is_number(value):
-            typed = {"amount": value, "iso_4217_currency_code": None}
+            typed = {"amount": coercion.whole(value), "iso_4217_currency_code": None}
         case Kind.NUMBER if _is_number(value):
-            typed = value
+            typed = coercion.whole(value)
         case Kind.BOOLEAN if isinstance(value, bool):
             typed = value
         case Kind.ENUM if value in field.choices:
@@ -290,8 +302,7 @@ def _currency(text: str) -> Json | None:
     found = coercion.amount_of(text)
     if found is None:
         return None
-    amount = int(found.value) if found.value.is_integer() and abs(found.value) < 2**53 else found.value
-    return {"amount": amount, "iso_4217_currency_code": found.code}
+    return {"amount": coercion.whole(found.value), "iso_4217_currency_code": found.code}
 
 
 def _string(text: str) -> str | None:
