@@ -21,6 +21,7 @@ from benchmarks.functions import load
 from benchmarks.meter import Meter, install, metered
 from benchmarks.texts import text
 from local.process import stack_in
+from local.seed import INVOICE_STEPS
 from local.stack import point_at
 from local.table import definition
 
@@ -32,25 +33,6 @@ UNITS, CALLS = 6.0, 6
 PAGE_ROWS, RUN_ROWS = 20, 1
 #: Bytes that a worker may hold for a batch of 1000 beyond what it holds for one of 100.
 GROWTH = 4 * 1024 * 1024
-STEPS: list[dict[str, Any]] = [
-    {"name": "trigger", "type": "TRIGGER", "next": [{"step": "parse"}]},
-    {"name": "parse", "type": "PARSE", "next": [{"step": "extract"}]},
-    {
-        "name": "extract",
-        "type": "EXTRACT",
-        "config": {
-            "extractorConfig": {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        "invoice_number": {"type": ["string", "null"]},
-                        "total": {"type": ["number", "null"]},
-                    },
-                }
-            }
-        },
-    },
-]
 
 
 def inputs(size: int) -> list[dict[str, Any]]:
@@ -204,7 +186,9 @@ def main() -> None:
         }
         names = ("workflows", "workflow_runs_create", "workflow_runs_worker", "workflow_runs_read", "completion")
         functions = {name: load(name, **settings) for name in names}
-        made = answered(functions["workflows"], event(key, "POST", "/workflows", {"name": "bench", "steps": STEPS}))
+        made = answered(
+            functions["workflows"], event(key, "POST", "/workflows", {"name": "bench", "steps": INVOICE_STEPS})
+        )
         workflow_id = made["workflow"]["id"]
         below = f"{workflow_id}/versions"
         answered(functions["workflows"], event(key, "POST", f"/workflows/{below}", {}, proxy=below))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from datetime import timedelta
-from typing import Any
 from uuid import uuid4
 
 from batchwork.adapters import aws
@@ -18,19 +15,15 @@ from batchwork.adapters.http import HttpEgress
 from batchwork.adapters.packing import Packer, run_bucket
 from batchwork.adapters.providers import open_providers
 from batchwork.adapters.sqs import SqsWorkQueue
-from batchwork.domain.batch import BatchRef
 from batchwork.edge import settings, telemetry
+from batchwork.edge.chunks import chunk_worker
 from batchwork.processors.workflow_runs.processor import RunsProcessor
 from batchwork.processors.workflow_runs.recording import Recorder
 from batchwork.processors.workflow_runs.source import Source
 from batchwork.processors.workflow_runs.step import World
 from batchwork.use_cases.work import Work
 
-#: Kept free at the end of an invocation, to write down what was done.
-REST = timedelta(seconds=10)
-
-log = telemetry.logger("workflow_runs_worker")
-unexpected = telemetry.unexpected(log)
+SERVICE = "workflow_runs_worker"
 TABLE, BUCKET = settings.text("TABLE_NAME"), settings.text("BUCKET_NAME")
 RETENTION, LOOPBACK = settings.days("RETENTION_DAYS", 30), settings.flag("ALLOW_LOOPBACK_EGRESS")
 clock, dynamodb, blobs = SystemClock(), aws.client("dynamodb"), run_bucket(BUCKET)
@@ -55,23 +48,7 @@ work = Work(
     clock=clock,
     concurrency=settings.number("RUN_CONCURRENCY", 10),
     new_token=lambda: uuid4().hex,
-    unexpected=unexpected,
+    unexpected=telemetry.unexpected(telemetry.logger(SERVICE)),
 )
 
-
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Work each record's chunk; report those that failed, so that only they are delivered again."""
-    until = clock.now() + timedelta(milliseconds=context.get_remaining_time_in_millis()) - REST
-    failed = []
-    done: dict[str, int] = {"settled": 0, "deferred": 0, "skipped": 0, "left": 0}
-    for record in event["Records"]:
-        message = json.loads(record["body"])
-        try:
-            stint = work(BatchRef(message["workspace_id"], message["batch_id"]), message["chunk"], until)
-        except Exception as exc:  # noqa: BLE001 -- the record is delivered again
-            unexpected(exc)
-            failed.append({"itemIdentifier": record["messageId"]})
-        else:
-            done = {name: count + getattr(stint, name) for name, count in done.items()}
-    log.info("worked", extra={"records": len(event["Records"]), "failed": len(failed), **done})
-    return {"batchItemFailures": failed}
+handler = chunk_worker(work, clock, SERVICE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -238,3 +239,16 @@ def test_a_model_has_to_divide_the_pages_that_there_are(ranges: list[tuple[Any, 
     task = a_task("a", "b", "c", providers=a_model({"documents": documents}))
     with pytest.raises(StepFailed, match="did not divide the pages"):
         done("SPLIT", splitter(INVOICE, model=MODEL), task)
+
+
+def test_every_part_of_a_file_asks_its_model_under_a_token_of_its_own_that_a_header_can_hold() -> None:
+    provider = a_model({"classificationId": "cls_receipt", "confidence": 1, "reasoning": "Paid."})
+    task = a_task("x", providers=provider)
+    part = replace(task.piece, file=replace(task.piece.file, id=f"{task.piece.file.id}_1"))
+    config = classifier(INVOICE, RECEIPT, model=MODEL)
+    for each in (task, replace(task, piece=part), replace(task, step="wörter"), task):
+        done("CLASSIFY", config, each)
+    whole, of_part, of_step, again = provider.tokens
+    assert len({whole, of_part, of_step}) == 3
+    assert again == whole
+    assert all(token.isascii() for token in provider.tokens)

@@ -162,7 +162,7 @@ def test_definitions_have_a_size() -> None:
     deep: Any = []
     for _ in range(100_000):
         deep = [deep]
-    assert wrongs(around(a_step("c", "COLLECT", note=deep))) == ["steps: is nested too deeply"]
+    assert wrongs(around(a_step("c", "COLLECT", note=deep))) == ["steps: must be nested at most 50 levels deep"]
 
 
 MODEL = {"provider": "openai", "base_url": "https://models.example.com/v1", "model": "gpt", "temperature": 0}

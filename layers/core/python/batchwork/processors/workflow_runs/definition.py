@@ -11,8 +11,13 @@ from batchwork.domain.errors import Problem
 from batchwork.domain.item import Json
 from batchwork.processors.workflow_runs.registry import step_type, step_types
 from batchwork.processors.workflow_runs.step import Outline, StepType, wrong
+from batchwork.processors.workflow_runs.texts import deeper_than
 
-MAX_STEPS, MAX_BYTES, MAX_NAME, MAX_NEXT = 50, 100_000, 100, 50
+MAX_STEPS, MAX_BYTES, MAX_DEPTH, MAX_NAME, MAX_NEXT = 50, 100_000, 50, 100, 50
+#: Patterns of all steps together: each takes some milliseconds to be checked.
+MAX_PATTERNS = 500
+#: Where they stand.
+_PATTERNS = ("patterns", "x-pattern")
 #: Names that formulas use for something else.
 _TAKEN = frozenset({"metadata", "secrets", "true", "false", "null", "and", "or", "not"})
 #: A reviewer ends the run, so that nothing else can come after a review.
@@ -30,19 +35,31 @@ def problems(steps: Any, *, deploying: bool = False) -> list[Problem]:
         return [wrong("steps", "must have a TRIGGER step and a PARSE step")]
     if len(steps) > MAX_STEPS:
         return [wrong("steps", f"must have at most {MAX_STEPS} steps, not {len(steps)}")]
-    try:
-        size = len(json.dumps(steps, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))
-    except RecursionError:
-        return [wrong("steps", "is nested too deeply")]
+    if deeper_than(steps, MAX_DEPTH):
+        return [wrong("steps", f"must be nested at most {MAX_DEPTH} levels deep")]
+    size = len(json.dumps(steps, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:
         return [wrong("steps", f"must have at most {MAX_BYTES} bytes as JSON, not {size}")]
     found = list(_of_shapes(steps))
+    patterns = _patterns_in(steps)
+    if patterns > MAX_PATTERNS:
+        found.append(wrong("steps", f"must have at most {MAX_PATTERNS} patterns, not {patterns}"))
     if not found:
         found += _of_names(steps)
         found += _of_configs(steps, deploying=deploying)
         found += _of_next(steps, deploying=deploying)
         found += _of_order(steps, deploying=deploying)
     return found
+
+
+def _patterns_in(value: Any) -> int:
+    if isinstance(value, list):
+        return sum(map(_patterns_in, value))
+    if not isinstance(value, dict):
+        return 0
+    own = (value.get(name) for name in _PATTERNS)
+    count = sum(len(each) if isinstance(each, list) else isinstance(each, str) for each in own)
+    return count + sum(map(_patterns_in, value.values()))
 
 
 def _of_shapes(steps: list[Any]) -> Iterator[Problem]:

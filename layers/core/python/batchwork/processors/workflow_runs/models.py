@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from batchwork.domain.address import check_url
 from batchwork.domain.agent import AgentVersion, ProviderChoice, is_own_secret
 from batchwork.domain.errors import Problem, ProviderFailed
+from batchwork.domain.idempotency import digest
 from batchwork.domain.item import Json
 from batchwork.ports.messages import Prompt
 from batchwork.processors.workflow_runs.step import StepFailed, Task, wrong
@@ -111,7 +112,7 @@ class Model:
             attachments=((task.piece.file.name, text[:DOCUMENT_LIMIT]),),
         )
         try:
-            reply = task.world.providers(self.choice).answer(prompt, task.left(), f"{task.token}:{task.step}")
+            reply = task.world.providers(self.choice).answer(prompt, task.left(), _token_of(task))
         except ProviderFailed as exc:
             passing = bool(exc.facts.get("retryable"))
             raise StepFailed(
@@ -126,6 +127,11 @@ class Model:
             message = f"The model of step {task.step} answered no JSON object"
             raise StepFailed("PARSING_ERROR", message, code=503, retryable=True)
         return found
+
+
+def _token_of(task: Task) -> str:
+    """Return the idempotency token of one question: parts of a run have one each, and a step's name may be no header's."""
+    return digest(task.token.encode(), task.step.encode("utf-8", "surrogatepass"), task.piece.file.id.encode())
 
 
 def _object_in(text: str) -> Json | None:

@@ -8,7 +8,10 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 #: Characters of a pattern, and bytes that RE2 may take for one.
-MAX_PATTERN, MAX_MEMORY = 1_000, 4 * 1024 * 1024
+MAX_PATTERN, MAX_MEMORY = 1_000, 2 * 1024 * 1024
+#: Instructions that a pattern becomes. The worst one of this size takes some 15 seconds for a million characters; ordinary
+#: ones have some hundreds, and take milliseconds.
+MAX_PROGRAM = 5_000
 
 
 class PatternFault(ValueError):
@@ -73,8 +76,11 @@ def compiled(pattern: str) -> Pattern:
     options.log_errors = False
     options.never_nl = False
     try:
-        return Pattern(re2.compile(pattern, options))
+        found = re2.compile(pattern, options)
     except (re2.error, UnicodeError) as exc:
         detail = exc.args[0] if exc.args else ""
         said = detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(detail)
         raise PatternFault(f"it is no pattern of RE2: {said}"[:200]) from exc
+    if found.programsize > MAX_PROGRAM:
+        raise PatternFault("it repeats too much")
+    return Pattern(found)
