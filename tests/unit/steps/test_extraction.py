@@ -70,6 +70,12 @@ def test_a_field_is_found_by_the_label_that_its_name_says(text: str) -> None:
     assert found(text, **properties)["value"]["invoice_number"] == "INV-7"
 
 
+def test_empty_columns_do_not_move_their_neighbours() -> None:
+    document = read("a.csv", b"invoice_number,customer,total\nINV-7,,5\n")
+    values = found(document, invoice_number=STRING, customer=STRING, total={"type": "number"})["value"]
+    assert values == {"invoice_number": "INV-7", "customer": None, "total": 5}
+
+
 def test_what_is_not_there_is_null_and_cites_nothing() -> None:
     output = found("Nothing of interest.", invoice_number=STRING, items=ITEMS, total={"type": "number"})
     assert output["value"] == {"invoice_number": None, "items": [], "total": None}

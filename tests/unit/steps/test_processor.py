@@ -345,11 +345,13 @@ def test_what_ended_without_a_row_gets_one(stand: Stand) -> None:
     assert row.status is RunStatus.FAILED
 
 
-def test_a_model_is_asked_under_the_token_of_the_try(stand: Stand) -> None:
+def test_each_try_asks_a_model_anew(stand: Stand) -> None:
     config = {**EXTRACT["config"], "model": MODEL}
     batch, (item,) = stand.batch(steps_after_parse({**EXTRACT, "config": config}), TEXT)
-    stand.process(batch, item, attempt=2)
-    assert stand.provider.tokens == [f"{batch.id}:0:2:extract"]
+    for attempt in (1, 1, 2):
+        stand.process(batch, item, attempt=attempt)
+    first, same, second = stand.provider.tokens
+    assert first == same != second
 
 
 def test_nothing_of_a_run_stays_in_memory_once_it_ended(stand: Stand) -> None:

@@ -62,7 +62,8 @@ class Lines:
         self._strict: dict[str, list[Labelled]] = {}
         self._bare: dict[str, list[Labelled]] = {}
         kept = [(page, line[:MAX_LINE]) for page, line in _bounded(lines)]
-        self._cells = [[cell.strip() for cell in _GAPS.split(line) if cell.strip()] for _, line in kept]
+        self._columns = [[cell.strip() for cell in _GAPS.split(line)] for _, line in kept]
+        self._cells = [[cell for cell in cells if cell] for cells in self._columns]
         for at, (page, line) in enumerate(kept):
             self._read(at, page, line)
 
@@ -116,21 +117,22 @@ class Lines:
         cells = self._cells[at]
         if not cells:
             return
-        if len(cells) > 1 and self._heads(at, page, cells):
+        if len(cells) > 1 and self._heads(at, page):
             return
         for place, cell in enumerate(cells):
             following = cells[place + 1] if place + 1 < len(cells) else None
             self._cell(cell, following, at, page, " ".join(line.split())[:QUOTED])
 
-    def _heads(self, at: int, page: int, cells: list[str]) -> bool:
-        """Read a line of labels whose values stand below them."""
-        labels = [canonical(cell) for cell in cells]
-        below = self._cells[at + 1] if at + 1 < len(self._cells) else []
-        if sum(label in self._known for label in labels) < 2 or len(below) != len(cells):
+    def _heads(self, at: int, page: int) -> bool:
+        """Read a line of labels whose values stand below them, column by column; some columns may be empty."""
+        labels = [canonical(cell) for cell in self._columns[at]]
+        below = self._columns[at + 1] if at + 1 < len(self._columns) else []
+        if sum(label in self._known for label in labels) < 2 or len(below) != len(labels):
             return False
-        quote = " | ".join(below)[:QUOTED]
+        quote = " | ".join(below).strip()[:QUOTED]
         for label, value in zip(labels, below, strict=True):
-            self._note(self._strict, label, Labelled(value, page, quote))
+            if value:
+                self._note(self._strict, label, Labelled(value, page, quote))
         return True
 
     def _cell(self, cell: str, following: str | None, at: int, page: int, quote: str) -> None:

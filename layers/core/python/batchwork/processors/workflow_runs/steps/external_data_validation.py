@@ -22,6 +22,7 @@ from typing import Any
 
 from batchwork.domain.address import check_url
 from batchwork.domain.errors import EgressRefused, Problem
+from batchwork.domain.idempotency import digest
 from batchwork.domain.item import Json
 from batchwork.ports import Answer
 from batchwork.processors.workflow_runs.step import Done, Outline, StepFailed, StepType, Task, Work, wrong
@@ -128,8 +129,9 @@ def _headers(options: Json, task: Task) -> dict[str, str]:
             raise StepFailed("MISSING_SECRET", message)
         return value
 
-    # One for all tries: whoever is asked twice can tell. Parts of a file ask each for themselves.
-    key = f"{task.run.id}:{task.step}:{task.piece.file.id}".encode("ascii", "replace").decode()
+    # One for all tries: whoever is asked twice can tell. Parts of a file ask each for themselves, and a step's name may be
+    # nothing that a header can hold.
+    key = digest(task.run.id.encode(), task.step.encode("utf-8", "surrogatepass"), task.piece.file.id.encode())
     given = {name: _SECRET.sub(secret, value) for name, value in (options.get("headers") or {}).items()}
     return {"Accept": "application/json", "Idempotency-Key": key} | given
 
