@@ -141,7 +141,6 @@ def test_worker_after_worker_may_die_at_any_call(after: bool) -> None:
 @pytest.mark.parametrize("after", AFTER)
 @pytest.mark.parametrize("cancel", ["batch", "run"])
 def test_a_worker_may_die_at_any_call_before_everything_is_cancelled(cancel: str, after: bool) -> None:
-    # Break: Recorder.record, write over what is settled.
     for world, batch in each_death(a_worker_dies, after, 30):
         if cancel == "batch":
             with suppress(BatchworkError):

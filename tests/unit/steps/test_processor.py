@@ -254,11 +254,14 @@ def test_a_check_that_is_to_go_on_does_at_the_last_try(stand: Stand) -> None:
 
 
 def test_a_run_that_was_settled_before_is_not_worked_again(stand: Stand) -> None:
-    batch, (item,) = stand.batch(steps_after_parse(EXTRACT), TEXT)
+    batch, (item,) = stand.batch(steps_after_parse(a_check()), replace(TEXT, secrets={"token": "x"}))
+    failing(stand)
+    stand.egress.receivers["https://erp.example.com"] = lambda _: Answer(200, body=b"{}")
     stand.process(batch, item)
     outcome, _ = stand.process(batch, item, attempt=2)
     assert outcome == Success({"status": "PROCESSED"})
     assert len(stand.runs.told) == 1
+    assert len(stand.egress.sent) == 1
 
 
 @pytest.mark.parametrize("change", [{"status": RunStatus.CANCELLED}, {"deleted": True, "status": RunStatus.PROCESSED}])
@@ -286,7 +289,8 @@ def test_a_name_and_metadata_that_a_client_changed_stay(stand: Stand) -> None:
 
 
 def test_a_cancel_amid_the_run_stops_it_between_two_steps(stand: Stand) -> None:
-    batch, (item,) = stand.batch(steps_after_parse(a_check(), EXTRACT), replace(TEXT, secrets={"token": "x"}))
+    second = {**a_check(), "name": "again"}
+    batch, (item,) = stand.batch(steps_after_parse(a_check(), second), replace(TEXT, secrets={"token": "x"}))
     place = RunPlace("acme", batch.id, 0)
 
     def cancelled_meanwhile(sent: Sent) -> Answer:
@@ -301,6 +305,7 @@ def test_a_cancel_amid_the_run_stops_it_between_two_steps(stand: Stand) -> None:
     assert outcome.error.code == 499
     assert run is not None
     assert (run.status, run.steps) == (RunStatus.CANCELLED, ())
+    assert len(stand.egress.sent) == 1
 
 
 def test_a_run_has_one_deadline_for_all_of_its_steps(stand: Stand) -> None:
