@@ -83,7 +83,8 @@ def deploy(endpoint: str, *, storage_only: bool = False, changed: Mapping[str, s
         properties[place] = f"s3://{CODE_BUCKET}/{name}.zip"
     # CloudFormation takes templates over 51,200 bytes from S3 only.
     s3.put_object(Bucket=CODE_BUCKET, Key="template.json", Body=json.dumps(template).encode())
-    cloudformation = aws.client("cloudformation")
+    # The emulator makes the whole stack before it answers; a second try would find the first one's.
+    cloudformation = aws.client("cloudformation", read_timeout=DEPLOY_SECONDS, retries={"total_max_attempts": 1})
     cloudformation.create_stack(
         StackName=STACK,
         TemplateURL=f"{endpoint}/{CODE_BUCKET}/template.json",

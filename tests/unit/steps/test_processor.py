@@ -227,7 +227,7 @@ def failing(stand: Stand, status: int = 503) -> None:
 
 
 def test_what_may_pass_is_tried_again_without_a_row_and_at_last_fails_with_one(stand: Stand) -> None:
-    failing(stand)
+    failing(stand, 500)
     given = replace(TEXT, secrets={"token": "s3cr3t"})
     batch, (item,) = stand.batch(steps_after_parse(a_check()), given)
     for attempt in (1, 2):
@@ -379,3 +379,32 @@ def test_nothing_of_a_run_stays_in_memory_once_it_ended(stand: Stand) -> None:
     finally:
         tracemalloc.stop()
     assert grown < 300_000  # fifty runs of 50 KB
+
+
+@pytest.mark.parametrize(("status", "tries"), [(429, 8), (503, 8), (500, 3), (404, 1)])
+def test_a_busy_host_is_asked_for_longer_than_one_that_fails(stand: Stand, status: int, tries: int) -> None:
+    given = replace(TEXT, text=None, url="https://files.example.com/a.txt")
+    batch, (item,) = stand.batch(steps_after_parse(), given)
+    stand.egress.receivers["https://files.example.com"] = lambda _: Answer(status, retry_after=timedelta(seconds=9))
+    stand.egress.names["files.example.com"] = ["93.184.216.34"]
+    for attempt in range(1, tries):
+        outcome, run = stand.process(batch, item, attempt=attempt)
+        assert isinstance(outcome, Failure)
+        assert (outcome.retryable, outcome.retry_after, run) == (True, timedelta(seconds=9), None)
+    outcome, run = stand.process(batch, item, attempt=tries)
+    assert isinstance(outcome, Failure)
+    assert not outcome.retryable
+    assert run is not None
+    assert (run.status, run.failure_reason) == (RunStatus.FAILED, "UNABLE_TO_DOWNLOAD_FILE")
+
+
+def test_a_file_that_says_it_is_too_large_is_not_asked_for_again(stand: Stand) -> None:
+    given = replace(TEXT, text=None, url="https://files.example.com/a.txt")
+    batch, (item,) = stand.batch(steps_after_parse(), given)
+    stand.egress.receivers["https://files.example.com"] = lambda _: Answer(200, body=b"x", cut=True, length=300_000_000)
+    stand.egress.names["files.example.com"] = ["93.184.216.34"]
+    outcome, run = stand.process(batch, item)
+    assert isinstance(outcome, Failure)
+    assert not outcome.retryable
+    assert run is not None
+    assert run.failure_reason == "FILE_SIZE_TOO_LARGE"

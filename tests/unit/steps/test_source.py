@@ -18,6 +18,7 @@ from batchwork.domain.item import Failure, Success
 from batchwork.domain.run import FileType, Run, RunStatus
 from batchwork.domain.run_input import RunInput
 from batchwork.ports import Answer
+from batchwork.processors.workflow_runs.processor import RETRY
 
 ORIGIN = "https://files.example.com"
 URL = f"{ORIGIN}/a/report.pdf"
@@ -144,7 +145,7 @@ def test_what_may_pass_is_tried_again_and_the_rest_is_not(
     assert (run is None) is retryable
     if isinstance(answer, Answer):
         assert outcome.retry_after == answer.retry_after
-    assert failed(stand).failure_reason == "UNABLE_TO_DOWNLOAD_FILE"
+    assert failed(stand, attempt=RETRY.attempts).failure_reason == "UNABLE_TO_DOWNLOAD_FILE"
 
 
 def test_a_private_address_is_never_asked(stand: Stand) -> None:

@@ -30,7 +30,7 @@ def a_class(**fields: Any) -> Json:
 
 def ranked(text: str, *classes: Json) -> list[tuple[str, float]]:
     """Return (id, score) of each class, the best first."""
-    return [(match.kind.id, match.score) for match in matches(kinds_of(classes), text)]
+    return [(match.kind.id, match.score) for match in matches(kinds_of(classes), text, lambda: None)]
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_every_error_has_a_row() -> None:
 
 def test_a_reset_is_a_unix_time_and_keys_are_printable() -> None:
     assert WorkflowRunsEnvelope().reset is Reset.AT
-    assert WorkflowRunsEnvelope().keys is PRINTABLE
+    assert WorkflowRunsEnvelope().keys.read is PRINTABLE.read
 
 
 @pytest.mark.parametrize(
@@ -128,3 +128,23 @@ def test_twenty_problems_are_told_and_the_others_counted() -> None:
     assert "more" not in told(some(20))
     assert told(some(23)).count("Is bad") == 20
     assert told(some(23)).endswith("; and 3 more")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"), [("/files/upload", "/files/upload/presigned"), ("/v1/workflow_runs/batch", "fileUrl or fileId")]
+)
+def test_who_sends_too_much_is_told_what_else_to_do(path: str, words: str) -> None:
+    request = Request(method="POST", resource=path, path=path)
+    answer = WorkflowRunsEnvelope().error(errors.BodyTooLarge(received=6_000_000, limit=5_242_880), request)
+    assert answer.status == 413
+    assert words in answer.body["error"]
+    assert "5242880" in answer.body["error"]
+
+
+def test_a_request_that_is_sent_again_below_v1_is_the_same_one() -> None:
+    keys, headers = WorkflowRunsEnvelope().keys, {"idempotency-key": "order-1"}
+    asked = [
+        keys.asked(Request(method="POST", resource=path, path=path, headers=headers), timedelta(seconds=9))
+        for path in ("/workflow_runs/batch", "/v1/workflow_runs/batch", "/workflow_runs")
+    ]
+    assert asked[0] == asked[1] != asked[2]

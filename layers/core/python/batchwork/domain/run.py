@@ -16,6 +16,8 @@ from batchwork.domain.workflow import Flow
 
 #: Inputs of one batch (seed 003), and of one request that is no batch (spec 4.5).
 MAX_INPUTS, MAX_SINGLES = 1000, 50
+#: Characters of text of one file.
+MAX_TEXT = 2_000_000
 #: Items leased and settled together.
 SLICE_SIZE = 10
 BATCH_PREFIX, RUN_PREFIX, STEP_PREFIX, FILE_PREFIX = "batch_", "workflow_run_", "workflow_step_run_", "file_"
@@ -175,7 +177,7 @@ EVENTS = {
     RunStatus.REJECTED: "workflow_run.rejected",
     RunStatus.CANCELLED: "workflow_run.cancelled",
 }
-#: Told once a step run, with the run's end; the step's number follows a colon in the row's list of events.
+#: Told once a step run, after the run's end and of the first hundred only; the step's number follows a colon in the row's list of events.
 STEP_PROCESSED = "workflow_run.step_run.processed"
 
 

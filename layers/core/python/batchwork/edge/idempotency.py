@@ -20,12 +20,14 @@ INVALID_KEY = "idempotency_key"
 class KeyRule:
     """A family's rule. read: returns the key that a header gives, None for what is no key; message: says what is one.
 
-    same: returns what of a body is compared: two requests whose bodies agree in it are the same.
+    same: returns what of a body is compared: two requests whose bodies agree in it are the same. place: returns what of a path
+    is: a family may serve one route under two.
     """
 
     read: Callable[[str], str | None]
     message: str
     same: Callable[[bytes], bytes] = bytes
+    place: Callable[[str], str] = str
 
     def asked(self, request: Request, time_left: timedelta, standing: Iterable[str] = ()) -> Asked:
         """Return what a request asks for. Raises InvalidRequest for an Idempotency-Key that is none.
@@ -40,7 +42,7 @@ class KeyRule:
         query = (part.encode("utf-8", "surrogatepass") for pair in sorted(request.query.items()) for part in pair)
         scopes = (scope.encode() for scope in sorted(standing))
         return Asked(
-            name=f"{request.method} {request.path}",
+            name=f"{request.method} {self.place(request.path)}",
             # Nobody compares what has no key, and to digest 5 MB takes milliseconds.
             body="" if key is None else digest(*query, *scopes, self.same(request.content)),
             key=key,

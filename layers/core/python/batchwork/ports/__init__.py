@@ -7,7 +7,7 @@ A method that closes a race names the race.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -93,13 +93,19 @@ class BatchStore(Protocol):
         """
 
     def close(self, batch: Batch, status: BatchStatus, now: datetime, delivery: Delivery | None) -> bool:
-        """Write the terminal status and its delivery in one transaction, once; False when it is closed already."""
+        """Write the terminal status and its delivery in one transaction, once; False when it is closed already.
+
+        A batch of workflow runs that was stopped (Batch.stopped_by) stays due: next after FOLLOW_UP, until `release`.
+        """
 
     def due(self, now: datetime, limit: int) -> list[BatchRef]:
-        """Return open batches whose check is due, most overdue first."""
+        """Return batches whose check is due, most overdue first: open ones, and ended ones that stay due."""
 
     def checked(self, batch: Batch, check_at: datetime, checks: int) -> None:
-        """Note that the sweeper looked, and when it looks next. Does nothing to a closed batch."""
+        """Note that the sweeper looked, and when it looks next. Does nothing to a batch that is due no more."""
+
+    def release(self, batch: Batch) -> None:
+        """End that an ended batch is due. Does nothing to an open one."""
 
 
 class WorkQueue(Protocol):
@@ -143,7 +149,7 @@ class SecretStore(Protocol):
 class Answer:
     """What a receiver answered. retry_after: its Retry-After header, already understood; content_type: empty when it told
     none; cut: the body is longer than what came of it, or than what was read; location: where a redirect leads, as it was
-    told.
+    told; length: bytes that the body was said to have.
     """
 
     status: int
@@ -152,6 +158,7 @@ class Answer:
     content_type: str = ""
     cut: bool = False
     location: str = ""
+    length: int | None = field(default=None, compare=False)
 
 
 class Egress(Protocol):

@@ -56,7 +56,9 @@ class DeliveryStore(Protocol):
         """
 
     def record(self, delivery: Delivery, attempt: Attempt, status: DeliveryStatus, due_at: datetime | None) -> Delivery:
-        """Record an attempt, its outcome and when the next is due; ends the hold, and uses up the turn."""
+        """Record an attempt, its outcome and when the next is due; ends the hold, and uses up the turn. Of a replay that is
+        delivered, the first delivery is marked as recovered before that.
+        """
 
     def due(self, now: datetime, limit: int) -> list[tuple[str, str]]:
         """Return (workspace id, delivery id) of pending deliveries whose attempt is due, most overdue first."""
@@ -130,6 +132,9 @@ class DeliveryQueue(Protocol):
 
         delay: at most 15 minutes (SQS). waits: how often it found no room with its receiver.
         """
+
+    def send_many(self, deliveries: Sequence[Delivery]) -> None:
+        """Queue the next attempts of deliveries, to be made at once."""
 
     def recover(self, recovery: Recovery) -> None:
         """Queue a recovery: the sender works it, a page a message."""

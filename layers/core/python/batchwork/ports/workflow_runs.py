@@ -37,6 +37,14 @@ class Briefs:
     more: bool
 
 
+@dataclass(frozen=True, slots=True)
+class OpenBatches:
+    """Part of a list of batches. cut: not all ends were looked at, and batches that ended then or later may be missing."""
+
+    batches: list[Batch]
+    cut: datetime | None = None
+
+
 class RunStore(Protocol):
     """The rows of runs. Every write names the events that it is (domain.run.EVENTS, STEP_PROCESSED): they stand in the row
     and are told by the table's stream.
@@ -86,10 +94,11 @@ class RunBatches(Protocol):
         after: Mark | None,
         ascending: bool,
         limit: int,
-    ) -> list[Batch]:
+    ) -> OpenBatches:
         """Return batches of runs that are open, that ended at `since` or later, or that were stopped and ended at
         `stopped_since` or later: by their creation, strongly consistent headers. Follows creations and ends within about a
-        second (index), and looks at a thousand ends of a kind at the most.
+        second (index), and looks at a thousand ends of a kind at the most: the first ones after `since`, so that it is the
+        same ones each time, and the last ones of those that were stopped, whose runs may still lack rows.
         """
 
     def made(self, workspace_id: str, *, after: Mark | None, ascending: bool, limit: int) -> list[Batch]:

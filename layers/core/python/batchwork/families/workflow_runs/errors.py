@@ -8,6 +8,7 @@ of these.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from batchwork.domain import errors
 from batchwork.domain.errors import BatchworkError, InvalidRequest, Problem, ScopeMissing
@@ -62,6 +63,9 @@ _ABOUT = {
     "files": "files",
     "webhooks": "webhooks",
 }
+#: What helps where a body is too large.
+_UPLOAD = "Send larger files by POST /files/upload/presigned."
+_SPLIT = "Split the batch, or send its files by fileUrl or fileId."
 _INDEX = re.compile(r"(?:^|\.)([0-9]+)(?=\.|\[|$)")
 
 
@@ -70,12 +74,13 @@ class WorkflowRunsEnvelope:
 
     #: The published clients read X-RateLimit-Reset as a Unix time (spec workflow runs 4.7).
     reset = Reset.AT
-    keys = PRINTABLE
+    #: A request that is sent again below /v1 is the same one.
+    keys = replace(PRINTABLE, place=lambda path: path.removeprefix("/v1"))
 
     def error(self, exc: Exception, request: Request) -> Response:
         """Return the answer to an error; a server error names the request, and nothing of what went wrong."""
         status, code = TABLE.get(type(exc), UNEXPECTED) if isinstance(exc, BatchworkError) else UNEXPECTED
-        message = _told(exc)
+        message = _told(exc, request)
         if status >= 500:
             message = f"An unexpected error occurred on the server (request {request.request_id})"
         if dialect_or_seed(request) is not Dialect.V2026:
@@ -94,7 +99,7 @@ def place_of(problem: Problem) -> str:
     return _INDEX.sub(r"[\1]", problem.place)
 
 
-def _told(exc: Exception) -> str:
+def _told(exc: Exception, request: Request) -> str:
     if isinstance(exc, InvalidRequest):
         return _problems(exc.problems)
     if isinstance(exc, ScopeMissing):
@@ -103,6 +108,8 @@ def _told(exc: Exception) -> str:
         return f"The API token does not have permission to access {about} (it lacks the scope {scope})"
     if isinstance(exc, errors.Unauthenticated):
         return "Missing or invalid API token"
+    if isinstance(exc, errors.BodyTooLarge):
+        return f"{exc} {_UPLOAD if '/files' in request.path else _SPLIT}"
     if isinstance(exc, errors.RateLimited):
         return f"The request was rate limited: {exc} Please try again later."
     return str(exc)

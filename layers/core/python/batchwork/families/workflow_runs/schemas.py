@@ -18,7 +18,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from batchwork.domain.errors import InvalidRequest, MalformedBody, Problem
 from batchwork.domain.item import Json
-from batchwork.domain.run import MAX_INPUTS, MAX_SINGLES
+from batchwork.domain.run import MAX_INPUTS, MAX_SINGLES, MAX_TEXT
 from batchwork.edge import shapes
 from batchwork.edge.http import Request, json_body
 from batchwork.edge.json_text import parsed_json, unstorable
@@ -53,6 +53,7 @@ class Shape(shapes.Shape):
 
 _Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
 _Text = Annotated[str, Field(min_length=1)]
+_RawText = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
 _WorkflowId = Annotated[str, Field(pattern=r"^workflow_[A-Za-z0-9_-]{1,246}$")]
 _Version = Annotated[str, Field(pattern=r"^(draft|[1-9][0-9]{0,8})$")]
 _FileId = Annotated[str, Field(pattern=r"^file_[A-Za-z0-9_-]{1,250}$")]
@@ -80,7 +81,7 @@ class _File(Shape):
 
 class _Input(Shape):
     file: _File | None = None
-    raw_text: _Text | None = None
+    raw_text: _RawText | None = None
     name: _Name | None = None
     metadata: _Object | None = None
     secrets: _Object | None = None
@@ -100,7 +101,7 @@ class SinglesBody(Shape):
     workflow_id: _WorkflowId
     version: _Version | None = None
     files: Annotated[list[_File], Field(min_length=1, max_length=MAX_SINGLES)] | None = None
-    raw_texts: Annotated[list[_Text], Field(min_length=1, max_length=MAX_SINGLES)] | None = None
+    raw_texts: Annotated[list[_RawText], Field(min_length=1, max_length=MAX_SINGLES)] | None = None
     name: _Name | None = None
     priority: _Priority | None = None
     metadata: _Object | None = None
@@ -119,7 +120,7 @@ class _Settings(Shape):
 class _Source(Shape):
     url: _Text | None = None
     id: _FileId | None = None
-    text: _Text | None = None
+    text: _RawText | None = None
     name: _Name | None = None
     settings: _Settings | None = None
 

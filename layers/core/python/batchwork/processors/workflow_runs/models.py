@@ -121,6 +121,7 @@ class Model:
                 code=503 if passing else 400,
                 retryable=passing,
                 retry_after=exc.facts.get("retry_after"),
+                patient=exc.facts.get("retry_after") is not None,
             ) from exc
         found = _object_in(reply.text)
         if found is None:

@@ -22,6 +22,8 @@ from batchwork.processors.workflow_runs.source import Source, failed_of
 from batchwork.processors.workflow_runs.step import Node, StepFailed, World
 from batchwork.processors.workflow_runs.walk import Cancelled, Walk
 
+#: A busy far side is asked for some ten minutes, with its Retry-After for longer; what fails otherwise gets three tries.
+RETRY, TRIES = RetryPolicy(attempts=8, first=timedelta(seconds=5)), 3
 #: Versions that are kept ready; definitions have up to 100 KB.
 _VERSIONS = 32
 
@@ -43,14 +45,12 @@ class RunsProcessor:
         source: Source,
         world: World,
         item_timeout: timedelta,
-        retry: RetryPolicy | None = None,
     ) -> None:
         self.item_timeout = item_timeout
         self._versions = versions
         self._recorder = recorder
         self._source = source
         self._world = world
-        self._last_try = (retry or RetryPolicy()).attempts
         self._charts: Recent[tuple[str, str], tuple[Node, ...]] = Recent(_VERSIONS)
 
     def process(self, batch: Batch, item: Item, token: str) -> Outcome:
@@ -67,7 +67,7 @@ class RunsProcessor:
             world=self._world,
             until=started + self.item_timeout,
             token=token,
-            final=attempt >= self._last_try,
+            final=attempt >= TRIES,
             cancelled=lambda: self._gone(batch, item),
         )
         nodes = self._chart(batch)
@@ -77,9 +77,9 @@ class RunsProcessor:
         except Cancelled:
             return outcome_of(self._recorder.before(batch, item) or run) or _passing_failure()
         except UnreadableDocument as exc:
-            return self._failed(batch, walk, failed_of(exc))
+            return self._failed(batch, walk, failed_of(exc), attempt)
         except StepFailed as exc:
-            return self._failed(batch, walk, exc)
+            return self._failed(batch, walk, exc, attempt)
         status = RunStatus.NEEDS_REVIEW if walk.review else RunStatus.PROCESSED
         row = self._recorder.record(batch, self._ended(walk, status))
         return outcome_of(row) or _passing_failure()
@@ -88,9 +88,9 @@ class RunsProcessor:
         """Write the rows of what ended with an error and has none that says so."""
         self._recorder.keep(batch, done)
 
-    def _failed(self, batch: Batch, walk: Walk, failed: StepFailed) -> Outcome:
+    def _failed(self, batch: Batch, walk: Walk, failed: StepFailed, attempt: int) -> Outcome:
         error = ItemError(failed.code, failed.message)
-        if failed.retryable and not walk.final:
+        if failed.retryable and attempt < (RETRY.attempts if failed.patient else TRIES):
             return Failure(error, retryable=True, retry_after=failed.retry_after)
         run = replace(self._ended(walk, RunStatus.FAILED), failure_reason=failed.reason, failure_message=failed.message)
         row = self._recorder.record(batch, run)

@@ -17,7 +17,7 @@ from batchwork.ports import Answer, Clock, Egress
 from batchwork.ports.operations import Shelf
 from batchwork.ports.workflow_runs import RunBlobs
 from batchwork.processors.workflow_runs.scope import Scope
-from batchwork.processors.workflow_runs.step import Piece, StepFailed
+from batchwork.processors.workflow_runs.step import BUSY, Piece, StepFailed
 
 #: How long a URL may take to answer with everything, redirects included.
 FETCH_TIMEOUT = timedelta(seconds=60)
@@ -117,8 +117,9 @@ def _judged(answer: Answer, name: str) -> Answer:
         passing = answer.status in _PASSING or answer.status >= 500
         failed = _unfetched(f"HTTP {answer.status}", passing=passing)
         failed.retry_after = answer.retry_after
+        failed.patient = answer.status in BUSY
         raise failed
-    if len(answer.body) > MAX_FILE:
+    if max(len(answer.body), answer.length or 0) > MAX_FILE:
         raise _too_large(name)
     if answer.cut:
         raise _unfetched("the answer ended before its end", passing=True)

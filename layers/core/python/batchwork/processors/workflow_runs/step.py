@@ -26,11 +26,16 @@ MAX_PARTS = 500
 TRIGGER, COLLECT = "TRIGGER", "COLLECT"
 
 
+#: Statuses of a far side that is busy for now: it is asked again for some ten minutes.
+BUSY = frozenset({429, 503})
+
+
 class StepFailed(Exception):
     """A step could not do its work, and the run fails with it.
 
     reason: in one word, as runs tell it (`failureReason`). message: for the client, without secrets and content. code: of
-    the item's error: 400 for what the client can mend. retryable: another try may go well.
+    the item's error: 400 for what the client can mend. retryable: another try may go well; patient: it may later, since the
+    far side is only busy.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class StepFailed(Exception):
         code: int = 400,
         retryable: bool = False,
         retry_after: timedelta | None = None,
+        patient: bool = False,
     ) -> None:
         super().__init__(message)
         self.reason = reason
@@ -48,6 +54,7 @@ class StepFailed(Exception):
         self.code = code
         self.retryable = retryable
         self.retry_after = retry_after
+        self.patient = patient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
