@@ -251,10 +251,13 @@ class RunWorld:
                 self.clock.pass_(delay)
                 self.work(ref, chunk)
 
+    def ender(self, fuse: Fuse | None = None) -> EndRuns:
+        recorder = Recorder(_dying(self.runs, fuse), self.clock, RETENTION)
+        return EndRuns(_dying(self.batches, fuse), recorder.keep)
+
     def end_runs(self, units: Iterable[tuple[BatchRef, int]], *, fuse: Fuse | None = None) -> None:
         """Do what the stream does with units that no worker settled."""
-        recorder = Recorder(_dying(self.runs, fuse), self.clock, RETENTION)
-        end = EndRuns(_dying(self.batches, fuse), recorder.keep)
+        end = self.ender(fuse)
         by_batch: dict[BatchRef, set[int]] = {}
         for ref, number in units:
             by_batch.setdefault(ref, set()).add(number)
@@ -269,7 +272,8 @@ class RunWorld:
     def complete(self, ref: BatchRef) -> None:
         Complete(self.batches, self.deliveries, {FAMILY: tell_nobody}, self.clock)(ref)
 
-    def sweep(self) -> None:
+    def sweep(self, *, fuse: Fuse | None = None) -> None:
+        """Let the sweeper run. fuse: makes what it does with ended batches die."""
         Sweep(
             batches=self.batches,
             deliveries=FakeDeliveries(),
@@ -278,6 +282,7 @@ class RunWorld:
             complete=Complete(self.batches, self.deliveries, {FAMILY: tell_nobody}, self.clock),
             clock=self.clock,
             unexpected=self.errors.append,
+            ended={FAMILY: self.ender(fuse).all},
         )()
 
     def settle_everything(self, batch: Batch, *, minutes: int = 30) -> Batch:

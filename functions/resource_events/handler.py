@@ -27,9 +27,9 @@ from batchwork.families.operations import events as operations
 from batchwork.families.workflow_runs import events as workflow_runs
 from batchwork.use_cases.tell import Audience, Tell
 
-#: Records told of side by side: each waits for two answers of AWS for each endpoint.
+#: Records told of side by side, and calls of AWS that all of them make side by side.
 AT_ONCE = 8
-#: Kept free at the end of an invocation, for the record that was begun last: fifty endpoints take a second.
+#: Kept free at the end of an invocation, for the deliveries that were begun last: eighty a record take a second.
 REST = timedelta(seconds=10)
 
 log = telemetry.logger("resource_events")
@@ -56,6 +56,8 @@ tell = Tell(
     queue=SqsDeliveryQueue(settings.text("DELIVERY_QUEUE_URL")),
     clock=clock,
     told={operations.STYLE: operations.told, workflow_runs.STYLE: workflow_runs.told},
+    # Not the pool of the records, whose threads wait for these.
+    spread=ThreadPoolExecutor(AT_ONCE).map,
 )
 
 
@@ -81,7 +83,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         if failed.is_set() or clock.now() >= until:
             return None
         try:
-            return tell(events_of(record["dynamodb"]["NewImage"]), audience)
+            return tell(events_of(record["dynamodb"]["NewImage"]), audience, until)
         except Exception as exc:  # noqa: BLE001 -- the record is delivered again
             unexpected(exc)
             failed.set()

@@ -10,12 +10,15 @@ from batchwork.adapters.clock import SystemClock
 from batchwork.adapters.dynamodb.batches import DynamoBatches
 from batchwork.adapters.dynamodb.deliveries import DynamoDeliveries
 from batchwork.adapters.dynamodb.resource_rows import PostCodec
+from batchwork.adapters.dynamodb.runs import DynamoRuns
 from batchwork.adapters.dynamodb.shelf import DynamoShelf
-from batchwork.adapters.packing import Packer
+from batchwork.adapters.packing import Packer, bucket
 from batchwork.adapters.sqs import SqsDeliveryQueue, SqsPostQueue, SqsWorkQueue
 from batchwork.edge import settings, telemetry
 from batchwork.families.messages import events
+from batchwork.processors.workflow_runs.recording import Recorder
 from batchwork.use_cases.complete import Complete, tell_nobody
+from batchwork.use_cases.end_runs import EndRuns
 from batchwork.use_cases.queue_due import QueueDue
 from batchwork.use_cases.sweep import Sweep
 
@@ -29,12 +32,8 @@ operations_queue = settings.text("OPERATIONS_QUEUE_URL")
 dynamodb = aws.client("dynamodb")
 kept = settings.days("RETENTION_DAYS", 30)
 retention = {"messages": kept, "operations": settings.days("JOB_RETENTION_DAYS", 7), "workflow_runs": kept}
-batches = DynamoBatches(
-    table,
-    Packer.in_bucket(settings.text("BUCKET_NAME")),
-    retention,
-    dynamodb,
-)
+blobs = bucket(settings.text("BUCKET_NAME"))
+batches = DynamoBatches(table, Packer(blobs), retention, dynamodb)
 delivery_queue = SqsDeliveryQueue(settings.text("DELIVERY_QUEUE_URL"))
 sweep = Sweep(
     batches=batches,
@@ -53,6 +52,7 @@ sweep = Sweep(
     ),
     clock=clock,
     unexpected=telemetry.unexpected(log),
+    ended={"workflow_runs": EndRuns(batches, Recorder(DynamoRuns(table, blobs, dynamodb), clock, kept).keep).all},
     others={"posts": QueueDue(DynamoShelf(table, PostCodec(), dynamodb), SqsPostQueue(operations_queue))},
 )
 

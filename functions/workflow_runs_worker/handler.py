@@ -17,7 +17,7 @@ from batchwork.adapters.providers import open_providers
 from batchwork.adapters.sqs import SqsWorkQueue
 from batchwork.edge import settings, telemetry
 from batchwork.edge.chunks import chunk_worker
-from batchwork.processors.workflow_runs.processor import RunsProcessor
+from batchwork.processors.workflow_runs.processor import RETRY, RunsProcessor
 from batchwork.processors.workflow_runs.recording import Recorder
 from batchwork.processors.workflow_runs.source import Source
 from batchwork.processors.workflow_runs.step import World
@@ -49,6 +49,7 @@ work = Work(
     concurrency=settings.number("RUN_CONCURRENCY", 10),
     new_token=lambda: uuid4().hex,
     unexpected=telemetry.unexpected(telemetry.logger(SERVICE)),
+    retry=RETRY,
 )
 
 handler = chunk_worker(work, clock, SERVICE)

@@ -151,11 +151,16 @@ def test_a_function_deletes_holds_charges_and_resources_that_it_serves_and_nothi
             assert {"CLAIM#*"} <= set(leading_keys(statement)) <= {"CLAIM#*", "LEDGER#*"} | others
 
 
+#: Functions that write rows of runs: each removes what it stored for a run that was deleted or written before it.
+WRITES_RUNS = {
+    *("WorkflowRunsChangeFunction", "WorkflowRunsWorkerFunction"),
+    *("CompletionFunction", "SweeperFunction"),
+}
 #: What of the bucket customers may delete, by the function that serves it.
 REMOVED = {
     **dict.fromkeys(SERVES_RESOURCES, "media"),
     "WorkflowFilesFunction": "documents",
-    "WorkflowRunsChangeFunction": "runs",
+    **dict.fromkeys(WRITES_RUNS, "runs"),
 }
 
 

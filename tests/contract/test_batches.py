@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -22,7 +22,7 @@ from batchwork.adapters.dynamodb.deliveries import DynamoDeliveries
 from batchwork.adapters.dynamodb.usage import DynamoUsage
 from batchwork.adapters.packing import Packer
 from batchwork.adapters.s3 import S3Blobs
-from batchwork.domain.batch import Batch, BatchRef, BatchStatus, StopCause, Tally
+from batchwork.domain.batch import FOLLOW_UP, Batch, BatchRef, BatchStatus, StopCause, Tally
 from batchwork.domain.chunk import Cut
 from batchwork.domain.errors import AlreadyCounted, QuotaExceeded
 from batchwork.domain.item import CANCELLED, CRASHED, Deferral, Item, ItemError, Result
@@ -32,7 +32,7 @@ from batchwork.ports.identity import UsageStore
 from batchwork.ports.webhooks import DeliveryStore
 from batchwork.use_cases.settle import Count
 
-MINUTE = timedelta(minutes=1)
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 
 
 class Stores:
@@ -356,6 +356,36 @@ def test_open_batches_are_due_until_they_close(store: BatchStore, stored: Callab
     store.close(counted, BatchStatus.COMPLETED, AT, None)
     store.checked(counted, AT + 2 * MINUTE, 0)
     assert store.due(AT + 5 * MINUTE, 10) == [other.ref]
+
+
+@pytest.mark.parametrize(("cause", "end"), [(StopCause.CANCELLED, AT + HOUR), (None, AT + 24 * HOUR)])
+def test_a_stopped_batch_of_runs_is_due_until_it_is_released(
+    store: BatchStore, stored: Callable[..., Batch], cause: StopCause | None, end: datetime
+) -> None:
+    # Break: closing() (and its twin), let each ended batch be due no more. The second ran into its deadline.
+    batch = stored(a_batch(total=1, family="workflow_runs"))
+    if cause is not None:
+        assert store.stop(batch.ref, cause, None, AT)
+    store.release(batch)  # open ones stay due
+    store.close(store.count(batch, [Tally(0, 0, 1)]), BatchStatus.COMPLETED, end, None)
+    assert store.due(end + FOLLOW_UP - SECOND, 10) == []
+    assert store.due(end + FOLLOW_UP, 10) == [batch.ref]
+    store.checked(batch, end + 5 * MINUTE, 1)
+    assert store.due(end + FOLLOW_UP, 10) == []
+    assert store.due(end + 5 * MINUTE, 10) == [batch.ref]
+    for _ in range(2):
+        store.release(batch)
+        assert store.due(end + 5 * MINUTE, 10) == []
+    store.checked(batch, end, 0)
+    assert store.due(end + 5 * MINUTE, 10) == []
+
+
+def test_a_batch_of_runs_that_all_had_their_worker_is_due_no_more(
+    store: BatchStore, stored: Callable[..., Batch]
+) -> None:
+    batch = stored(a_batch(total=1, family="workflow_runs"))
+    store.close(store.count(batch, [Tally(0, 1, 0)]), BatchStatus.COMPLETED, AT + HOUR, None)
+    assert store.due(AT + 48 * HOUR, 10) == []
 
 
 # ── what some families keep besides ──

@@ -13,7 +13,7 @@ from fakes.deliveries import FakeDeliveries
 from unit.webhooks.deliveries import a_delivery, a_told_delivery, an_attempt, an_endpoint
 
 from batchwork.adapters import aws
-from batchwork.adapters.dynamodb import deliveries, keys
+from batchwork.adapters.dynamodb import endpoint_log, keys
 from batchwork.adapters.dynamodb.deliveries import DynamoDeliveries, delivery_of, delivery_row
 from batchwork.domain.webhook import MAX_INLINE, Delivery, DeliveryStatus, PayloadRef
 from batchwork.ports.webhooks import DeliveryStore, Wanted
@@ -43,6 +43,7 @@ def stored(store: DeliveryStore, delivery: Delivery) -> Delivery:
         a_delivery(secret=None, body=b"\x00\xff", url="https://x.example/?q=%20"),
         a_told_delivery(),
         a_told_delivery(version="2026-02-09", replay_of="d-1", trial=True),
+        a_told_delivery(status=FAILED, recovered=True),
         a_delivery(body=b"x" * 1024),
         a_delivery(body=b"x" * MAX_INLINE),
         a_delivery(
@@ -108,6 +109,26 @@ def test_an_attempt_is_recorded_once(store: DeliveryStore) -> None:
     first = store.record(delivery, an_attempt(), PENDING, LATER)
     assert store.record(delivery, an_attempt(status=200, error=None), DELIVERED, None) == first
     assert stored(store, delivery) == first
+
+
+def test_the_first_delivery_is_marked_once_a_replay_of_it_is_delivered(store: DeliveryStore) -> None:
+    for status, recovered in ((FAILED, False), (DELIVERED, True)):
+        first = a_told_delivery()
+        store.put(first)
+        ended = store.record(first, an_attempt(), FAILED, None)
+        replay = a_told_delivery(replay_of=first.id)
+        store.put(replay)
+        store.record(replay, an_attempt(status=200, error=None), status, None)
+        assert stored(store, first) == replace(ended, recovered=recovered)
+        assert not stored(store, replay).recovered
+
+
+def test_a_replay_of_a_delivery_that_expired_brings_nothing_of_it_back(store: DeliveryStore) -> None:
+    """Break: DynamoDeliveries._mark_recovered, leave the condition out."""
+    replay = a_told_delivery(replay_of="d-1")
+    store.put(replay)
+    assert store.record(replay, an_attempt(status=200, error=None), DELIVERED, None).status is DELIVERED
+    assert store.get("acme", "d-1") is None
 
 
 @pytest.mark.parametrize("end", [DELIVERED, FAILED])
@@ -228,6 +249,46 @@ def test_what_is_large_or_fetched_is_kept_apart_and_its_row_says_where(
     assert store.record(kept, an_attempt(), PENDING, LATER).blob == kept.blob
 
 
+# ── The next attempt, now ──
+
+SOON = AT + timedelta(minutes=1)
+
+
+def test_what_is_hurried_is_due_now_and_shows_it_until_it_is_attempted(store: DeliveryStore) -> None:
+    store.put(a_delivery(id="d-1"))
+    tried = store.record(a_delivery(id="d-1"), an_attempt(), PENDING, LATER + timedelta(minutes=1), LATER)
+    assert (stored(store, tried), tried.next_attempt_at) == (tried, LATER)
+    hurried = store.hurry(tried, SOON, AT)
+    assert hurried == replace(tried, due_at=SOON, next_at=AT) == stored(store, tried)
+    assert store.due(SOON, 10) == [(tried.workspace_id, "d-1")]
+    again = store.record(hurried, an_attempt(number=2), PENDING, LATER)
+    assert (again.next_at, again.next_attempt_at) == (None, LATER)
+
+
+def test_what_is_postponed_forgets_when_the_queue_was_to_bring_it(store: DeliveryStore) -> None:
+    delivery = a_delivery()
+    store.put(delivery)
+    store.postpone(delivery, LATER, next_at=SOON)
+    assert stored(store, delivery).next_attempt_at == SOON
+    store.postpone(delivery, LATER)
+    assert stored(store, delivery).next_attempt_at == LATER
+
+
+def test_what_is_held_was_made_has_its_turn_or_ended_is_not_hurried(store: DeliveryStore) -> None:
+    held, made, turned, ended, none = (a_delivery() for _ in range(5))
+    for each in (held, made, turned, ended):
+        store.put(each)
+    assert store.begin(held, 1, AT + HOLD, AT)
+    store.record(made, an_attempt(), PENDING, LATER)
+    store.postpone(turned, LATER, SOON)
+    store.record(ended, an_attempt(), FAILED, None)
+    before = [store.get(each.workspace_id, each.id) for each in (held, made, turned, ended)]
+    for each in (held, made, turned, ended, none):
+        assert store.hurry(each, SOON, AT) is None
+    assert [store.get(each.workspace_id, each.id) for each in (held, made, turned, ended)] == before
+    assert store.hurry(held, SOON, AT + HOLD) is not None
+
+
 def test_a_body_that_can_be_kept_nowhere_is_refused_before_anything_is_written(table: str) -> None:
     large = a_delivery(body=b"x" * (MAX_INLINE + 1))
     with pytest.raises(TypeError, match="kept apart"):
@@ -335,8 +396,8 @@ def test_since_takes_the_moment_in_and_until_leaves_it_out(log: DeliveryStore) -
 def test_a_page_that_finds_too_little_in_many_reads_goes_on(
     log: DeliveryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliveries, "_ROWS", 1)
-    monkeypatch.setattr(deliveries, "_QUERIES", 1)
+    monkeypatch.setattr(endpoint_log, "_ROWS", 1)
+    monkeypatch.setattr(endpoint_log, "_QUERIES", 1)
     monkeypatch.setattr(FakeDeliveries, "searched", 4)
     found, after = logged(log, limit=1, status=PENDING)
     assert found == []

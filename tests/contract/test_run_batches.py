@@ -13,7 +13,7 @@ from fakes.runs import FakeRunBatches
 from run_world import MILLISECOND, a_run_batch, inputs_of
 
 from batchwork.adapters import aws
-from batchwork.adapters.dynamodb import keys
+from batchwork.adapters.dynamodb import keys, run_batches
 from batchwork.adapters.dynamodb.batches import DynamoBatches
 from batchwork.adapters.dynamodb.run_batches import DynamoRunBatches
 from batchwork.adapters.packing import Packer
@@ -53,7 +53,7 @@ class Stores:
             ascending=given.get("ascending", True),
             limit=given.get("limit", 100),
         )
-        return [batch.id for batch in found]
+        return [batch.id for batch in found.batches]
 
 
 @pytest.fixture(params=["fake", "dynamodb"])
@@ -100,7 +100,7 @@ def test_headers_are_read_as_they_are(stores: Stores) -> None:
     stores.batches.stop(batch.ref, StopCause.CANCELLED, None, AT)
     for found in (
         stores.made.made("acme", after=None, ascending=True, limit=1),
-        stores.made.open("acme", since=AT, stopped_since=AT, after=None, ascending=True, limit=1),
+        stores.made.open("acme", since=AT, stopped_since=AT, after=None, ascending=True, limit=1).batches,
     ):
         assert [(each.id, each.status) for each in found] == [(batch.id, BatchStatus.CANCELLING)]
 
@@ -155,6 +155,30 @@ def test_a_batch_that_was_stopped_is_told_of_for_a_time_of_its_own(
     assert stores.open(since=at, stopped_since=later) == []
 
 
+@pytest.mark.parametrize("stop", [None, StopCause.CANCELLED])
+def test_of_very_many_ends_a_bounded_number_is_looked_at_and_it_is_told_from_when_on(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch, stop: StopCause | None
+) -> None:
+    # Break: DynamoRunBatches.open, tell no cut.
+    monkeypatch.setattr(run_batches, "ENDS", 3)
+    if isinstance(stores.made, FakeRunBatches):
+        stores.made.ends = 3
+    batches = made_one_after_another(stores, 6)
+    for number, batch in enumerate(batches[:5]):
+        stores.end(batch, AT + HOUR + number * SECOND, stop=stop)
+    ids = [batch.id for batch in batches]
+
+    def found(since: datetime) -> Any:
+        return stores.made.open("acme", since=since, stopped_since=since, after=None, ascending=True, limit=100)
+
+    some, all_ = found(AT + HOUR), found(AT + HOUR + 2 * SECOND)
+    assert ([batch.id for batch in all_.batches], all_.cut) == (ids[2:], None)
+    if stop is None:
+        assert ([batch.id for batch in some.batches], some.cut) == ([*ids[:3], ids[5]], AT + HOUR + 3 * SECOND)
+    else:
+        assert ([batch.id for batch in some.batches], some.cut) == (ids[2:], AT + HOUR)
+
+
 # ── the table's own ──
 
 
@@ -188,7 +212,8 @@ def test_a_page_reads_as_many_entries_and_headers_as_it_returns(table: str) -> N
     assert sum(counted) <= 5 + 6
     counted.clear()
     found = made.open("acme", since=AT + 2 * HOUR, stopped_since=AT + HOUR, after=None, ascending=False, limit=5)
-    assert [batch.id for batch in found] == [batch.id for batch in batches[:24:-1]]
+    assert [batch.id for batch in found.batches] == [batch.id for batch in batches[:24:-1]]
+    assert found.cut is None
     assert sum(counted) <= 5 + 6
 
 

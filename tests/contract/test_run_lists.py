@@ -9,6 +9,7 @@ import pytest
 from factories import AT
 from run_world import RETENTION, RunWorld, a_run, a_ticket
 
+from batchwork.adapters.dynamodb import run_batches
 from batchwork.adapters.dynamodb.batches import DynamoBatches
 from batchwork.adapters.dynamodb.run_batches import DynamoRunBatches
 from batchwork.adapters.dynamodb.runs import DynamoRuns
@@ -126,3 +127,40 @@ def test_what_clients_change_is_seen_at_once(world: RunWorld, batches: list[Batc
     change.remove("acme", open_one.id, a_ticket())
     assert not {done, open_one} & set(places(world.all()))
     assert sum(places(world.all()).values()) == 42
+
+
+@pytest.mark.parametrize("ascending", [False, True])
+def test_of_very_many_batches_that_end_during_a_walk_no_run_is_lost(
+    world: RunWorld, monkeypatch: pytest.MonkeyPatch, ascending: bool
+) -> None:
+    # Break: DynamoRunBatches.open, tell no cut.
+    monkeypatch.setattr(run_batches, "ENDS", 3)
+    found = []
+    for _ in range(8):
+        found.append(world.submit(1, listed=False))
+        world.clock.pass_(SECOND)
+    left = list(found)
+
+    def end_all() -> None:
+        world.clock.pass_(SECOND)
+        while left:
+            batch = left.pop(0)
+            work(world, batch, 0)
+            world.complete(batch.ref)
+            world.clock.pass_(SECOND)
+
+    runs = [run for page in world.pages(2, between=end_all, ascending=ascending) for run in page]
+    assert set(places(runs)) == set(every(*found))
+
+
+def test_what_the_stream_loses_of_a_cancelled_batch_the_sweeper_writes(world: RunWorld, batches: list[Batch]) -> None:
+    # Break: DynamoBatches.release, or closing().
+    cancelled = batches[3]
+    assert not world.runs.briefs(RunPlace("acme", cancelled.id, index) for index in range(4))
+    world.clock.pass_(timedelta(minutes=3))
+    for _ in range(2):
+        world.sweep()
+        rows = world.runs.briefs(RunPlace("acme", cancelled.id, index) for index in range(4))
+        assert {place.index: row.status for place, row in rows.items()} == dict.fromkeys(range(4), RunStatus.CANCELLED)
+        assert cancelled.ref not in world.batches.due(world.clock.now() + timedelta(days=1), 100)
+    assert not world.errors

@@ -20,6 +20,7 @@ from batchwork.adapters.dynamodb import keys
 from batchwork.adapters.dynamodb.run_rows import INLINE_LIMIT, joined, parted
 from batchwork.adapters.dynamodb.runs import DynamoRuns
 from batchwork.adapters.packing import bucket as in_bucket
+from batchwork.adapters.packing import run_bucket as in_run_bucket
 from batchwork.domain.run import FileType, Run, RunFile, RunPlace, RunStatus
 from batchwork.ports.workflow_runs import Mark, RunStore
 
@@ -106,6 +107,45 @@ def test_a_brief_lacks_metadata_and_steps_only(runs: RunStore) -> None:
     run = whole_run()
     runs.add(run, EXPIRES)
     assert runs.briefs([run.place]) == {run.place: brief(run)}
+
+
+def in_parts(count: int, identifier: str) -> Run:
+    """Return a run whose file was cut into parts."""
+    run = whole_run()
+    parts = (
+        replace(run.files[1], id=f"file_part_{number}", split={**(run.files[1].split or {}), "identifier": identifier})
+        for number in range(count)
+    )
+    return replace(run, files=(run.files[0], *parts))
+
+
+def test_a_brief_names_few_of_many_parts_and_the_run_comes_back_with_all(runs: RunStore) -> None:
+    # Break: in_brief, keep every file; or run_rows.document_of, keep none.
+    run = in_parts(500, "X" * 200)
+    runs.add(run, EXPIRES)
+    short = run.files[1].split or {}
+    for found in (runs.briefs([run.place])[run.place], listed_runs(runs)[0]):
+        assert len(found.files) == 11
+        assert found.more_files == 490
+        assert found.files[0] == run.files[0]
+        assert found.files[10].id == "file_part_9"
+        assert found.files[10].split == {**short, "identifier": "X" * 40}
+    assert runs.get(run.place) == run
+    changed = after(run, name="renamed")
+    assert runs.replace(changed, EXPIRES)
+    assert runs.get(run.place) == changed
+
+
+@pytest.mark.parametrize(("parts", "identifier"), [(10, "X" * 41), (10, "X" * 40), (11, "A-1"), (0, "")])
+def test_a_run_comes_back_with_its_files_whole(runs: RunStore, parts: int, identifier: str) -> None:
+    run = in_parts(parts, identifier)
+    runs.add(run, EXPIRES)
+    assert runs.get(run.place) == run
+    assert runs.briefs([run.place])[run.place].more_files == max(0, parts - 10)
+
+
+def listed_runs(runs: RunStore) -> list[Run]:
+    return runs.updated("acme", None, after=None, until=None, ascending=True, limit=100).runs
 
 
 def test_many_briefs_are_read_at_once_and_those_that_are_not_there_are_left_out(runs: RunStore) -> None:
@@ -280,6 +320,34 @@ def test_a_run_is_four_write_units(dynamo: DynamoRuns, table: str) -> None:
         assert size_of(entry) <= 1024
 
 
+def test_a_run_that_was_cut_into_very_many_parts_is_hardly_more(dynamo: DynamoRuns, table: str) -> None:
+    # Break: in_brief, leave identifiers as they are. Chance has no pattern that packing would find.
+    chance = random.Random(7)
+    run = in_parts(500, "")
+    parts = (
+        replace(file, split={**(file.split or {}), "identifier": chance.randbytes(100).hex()}) for file in run.files
+    )
+    dynamo.add(replace(run, files=tuple(parts)), EXPIRES, "workflow_run.completed")
+    (row,) = rows(table)
+    assert size_of(row) <= INLINE_LIMIT
+    for index in ("list", "group"):
+        entry = {name: row[name] for name in ("pk", "sk", f"{index}_pk", f"{index}_sk", "status", "brief")}
+        assert size_of(entry) <= 1536
+
+
+@pytest.mark.parametrize("write", ["add", "replace"])
+def test_what_was_stored_for_a_row_that_is_refused_is_removed(dynamo: DynamoRuns, bucket: str, write: str) -> None:
+    # Break: DynamoRuns._put, leave it: it would outlive the run's deletion.
+    run = run_at(0, metadata=LONG)
+    assert dynamo.add(run, EXPIRES)
+    gone = after(run, deleted=True, metadata={}, files=())
+    assert dynamo.replace(gone, EXPIRES)
+    in_run_bucket(bucket)().remove(run.place.prefix)
+    late = run if write == "add" else after(run, name="late")
+    assert not getattr(dynamo, write)(late, EXPIRES)
+    assert "Contents" not in aws.client("s3").list_objects_v2(Bucket=bucket)
+
+
 @pytest.mark.parametrize("length", [0, 200, 400, 600, 800, 1000, 1200, 2000, 10_000])
 def test_a_row_never_passes_two_write_units_and_none_is_cut(dynamo: DynamoRuns, table: str, length: int) -> None:
     run = run_at(0, metadata={"text": LONG["text"][:length]})
@@ -422,3 +490,16 @@ def test_events_are_kept_short_and_read_in_full() -> None:
     assert joined(events) == "workflow_run.step_run.processed:0,1,2,3,4,5,6,7,8,9,10,11 workflow_run.completed"
     assert parted(joined(events)) == tuple(events)
     assert (joined([]), parted("")) == ("", ())
+
+
+def test_the_configuration_of_a_step_is_stored_once_however_many_parts_it_ran_for(
+    dynamo: DynamoRuns, bucket: str
+) -> None:
+    # Break: run_rows.document_of, keep each step run's own configuration. Chance has no pattern that packing would find.
+    config = {"schema": LONG["text"] + random.Random(2).randbytes(60_000).hex()}
+    steps = tuple(replace(a_step(number, config=config), name="extract") for number in range(9))
+    run = run_at(0, steps=(*steps, a_step(9, config=None)))
+    dynamo.add(run, EXPIRES)
+    (blob,) = aws.client("s3").list_objects_v2(Bucket=bucket)["Contents"]
+    assert blob["Size"] < 2 * 68_000
+    assert dynamo.get(run.place) == run

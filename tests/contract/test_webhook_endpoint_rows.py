@@ -30,6 +30,7 @@ def shelf(request: pytest.FixtureRequest) -> Shelf[WebhookEndpoint]:
     [
         an_endpoint(),
         an_endpoint(enabled=False, url="https://x.example/?q=%20", events=("media.uploaded",)),
+        an_endpoint(enabled=False, switched_off=True),
         an_endpoint(
             style="extend",
             previous="wss_before",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from batchwork.domain.batch import Batch, BatchRef, BatchStatus, StopCause, Tally
+from batchwork.domain.batch import FOLLOW_UP, Batch, BatchRef, BatchStatus, StopCause, Tally
 from batchwork.domain.chunk import Unit
 from batchwork.domain.errors import AlreadyCounted
 from batchwork.domain.item import Deferral, Item, Result
@@ -153,7 +153,10 @@ class FakeBatches:
                 return False
             ended = {"cancelled_at": now} if status is BatchStatus.CANCELLED else {"completed_at": now}
             self.headers[batch.ref] = replace(header, status=status, **ended)  # type: ignore[arg-type] # one of two
-            self.checks.pop(batch.ref, None)
+            if header.family == "workflow_runs" and header.stopped_by(now):
+                self.checks[batch.ref] = now + FOLLOW_UP
+            else:
+                self.checks.pop(batch.ref, None)
             return True
 
     def due(self, now: datetime, limit: int) -> list[BatchRef]:
@@ -162,7 +165,11 @@ class FakeBatches:
 
     def checked(self, batch: Batch, check_at: datetime, checks: int) -> None:
         with self._lock:
-            header = self.headers[batch.ref]
-            if not header.ended:
-                self.headers[batch.ref] = replace(header, checks=checks, checked=len(batch.counted))
+            if batch.ref in self.checks:
+                self.headers[batch.ref] = replace(self.headers[batch.ref], checks=checks, checked=len(batch.counted))
                 self.checks[batch.ref] = check_at
+
+    def release(self, batch: Batch) -> None:
+        with self._lock:
+            if self.headers[batch.ref].ended:
+                self.checks.pop(batch.ref, None)

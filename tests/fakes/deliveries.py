@@ -41,19 +41,44 @@ class FakeDeliveries:
             self._held[name] = until
             return True
 
-    def postpone(self, delivery: Delivery, due_at: datetime, turn_at: datetime | None = None) -> None:
+    def postpone(
+        self,
+        delivery: Delivery,
+        due_at: datetime,
+        turn_at: datetime | None = None,
+        next_at: datetime | None = None,
+    ) -> None:
         name = (delivery.workspace_id, delivery.id)
         with self._lock:
             if self._is_next(name, len(delivery.attempts) + 1):
                 known = self._rows[name]
-                self._rows[name] = replace(known, due_at=due_at, turn_at=turn_at or known.turn_at)
+                self._rows[name] = replace(known, due_at=due_at, turn_at=turn_at or known.turn_at, next_at=next_at)
 
-    def record(self, delivery: Delivery, attempt: Attempt, status: DeliveryStatus, due_at: datetime | None) -> Delivery:
+    def hurry(self, delivery: Delivery, due_at: datetime, now: datetime) -> Delivery | None:
+        name = (delivery.workspace_id, delivery.id)
+        with self._lock:
+            held = name in self._held and self._held[name] > now
+            if held or not self._is_next(name, len(delivery.attempts) + 1) or self._rows[name].turn_at is not None:
+                return None
+            self._rows[name] = replace(self._rows[name], due_at=due_at, next_at=now)
+            return self._rows[name]
+
+    def record(
+        self,
+        delivery: Delivery,
+        attempt: Attempt,
+        status: DeliveryStatus,
+        due_at: datetime | None,
+        next_at: datetime | None = None,
+    ) -> Delivery:
         name = (delivery.workspace_id, delivery.id)
         with self._lock:
             if not self._is_next(name, attempt.number):
                 return self._rows.get(name, delivery)
             known = self._rows[name]
+            first = (delivery.workspace_id, known.replay_of or "")
+            if status is DeliveryStatus.DELIVERED and first in self._rows:
+                self._rows[first] = replace(self._rows[first], recovered=True)
             self._held.pop(name, None)
             self._rows[name] = replace(
                 known,
@@ -61,6 +86,7 @@ class FakeDeliveries:
                 status=status,
                 due_at=due_at or known.due_at,
                 turn_at=None,
+                next_at=next_at,
             )
             return self._rows[name]
 

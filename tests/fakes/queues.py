@@ -33,5 +33,9 @@ class FakeDeliveryQueue:
         self.sent.append((delivery.id, len(delivery.attempts) + 1, delay))
         self.waits.append(waits)
 
+    def send_many(self, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            self.send(delivery)
+
     def recover(self, recovery: Recovery) -> None:
         self.recoveries.append(recovery)

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 from threading import Lock
 
 from batchwork.domain.batch import Batch
 from batchwork.domain.resource import to_millis
-from batchwork.domain.run import SETTLED, Run, RunPlace
+from batchwork.domain.run import SETTLED, Run, RunPlace, in_brief
 from batchwork.domain.workflow import FAMILY
-from batchwork.ports.workflow_runs import Briefs, Mark
+from batchwork.ports.workflow_runs import Briefs, Mark, OpenBatches
 from fakes.batches import FakeBatches
-
-
-def brief(run: Run) -> Run:
-    return replace(run, metadata={}, steps=())
 
 
 class FakeRuns:
@@ -32,12 +27,12 @@ class FakeRuns:
     def get(self, place: RunPlace) -> Run | None:
         self.read += 1
         run = self.stored.get(place)
-        return brief(run) if run is not None and run.deleted else run
+        return in_brief(run) if run is not None and run.deleted else run
 
     def briefs(self, places: Iterable[RunPlace]) -> dict[RunPlace, Run]:
         wanted = set(places)
         self.read += len(wanted)
-        return {place: brief(self.stored[place]) for place in wanted if place in self.stored}
+        return {place: in_brief(self.stored[place]) for place in wanted if place in self.stored}
 
     def add(self, run: Run, expires_at: datetime, *events: str) -> bool:
         with self._lock:
@@ -69,7 +64,7 @@ class FakeRuns:
         if after is not None:
             found = [each for each in found if (each[0] > after if ascending else each[0] < after)]
         self.read += min(len(found), limit + 1)
-        return Briefs([brief(run) for _, run in found[:limit]], len(found) > limit)
+        return Briefs([in_brief(run) for _, run in found[:limit]], len(found) > limit)
 
     def _write(self, run: Run, expires_at: datetime, events: tuple[str, ...]) -> bool:
         self.stored[run.place] = run
@@ -79,11 +74,12 @@ class FakeRuns:
 
 
 class FakeRunBatches:
-    """read: headers that were asked for."""
+    """read: headers that were asked for. ends: how many of a kind are looked at."""
 
-    def __init__(self, batches: FakeBatches) -> None:
+    def __init__(self, batches: FakeBatches, ends: int = 1000) -> None:
         self.batches = batches
         self.read = 0
+        self.ends = ends
 
     def open(
         self,
@@ -94,17 +90,24 @@ class FakeRunBatches:
         after: Mark | None,
         ascending: bool,
         limit: int,
-    ) -> list[Batch]:
-        def lately(batch: Batch) -> bool:
+    ) -> OpenBatches:
+        found, cut = [], None
+        ended: dict[bool, list[tuple[datetime, Batch]]] = {False: [], True: []}
+        for batch in self._sorted(workspace_id, None, ascending=True):
             at = batch.completed_at or batch.cancelled_at
             if at is None:
-                return True
-            stopped = batch.stop is not None or at >= batch.deadline_at
-            return to_millis(at) >= to_millis(stopped_since if stopped else since)
-
-        found = [batch for batch in self._sorted(workspace_id, after, ascending) if lately(batch)][:limit]
+                found.append(batch)
+            elif to_millis(at) >= to_millis(stopped_since if batch.stopped_by(at) else since):
+                ended[batch.stopped_by(at)].append((to_millis(at), batch))
+        for stopped, ends in ended.items():
+            ends.sort(key=lambda end: (end[0], _mark(end[1])), reverse=stopped)
+            found += [batch for _, batch in ends[: self.ends]]
+            if len(ends) > self.ends:
+                first = stopped_since if stopped else ends[self.ends][0]
+                cut = first if cut is None else min(cut, first)
+        found = _after(sorted(found, key=_mark, reverse=not ascending), after, ascending)[:limit]
         self.read += len(found)
-        return found
+        return OpenBatches(found, cut)
 
     def made(self, workspace_id: str, *, after: Mark | None, ascending: bool, limit: int) -> list[Batch]:
         found = self._sorted(workspace_id, after, ascending)[:limit]
@@ -121,9 +124,13 @@ class FakeRunBatches:
             key=_mark,
             reverse=not ascending,
         )
-        if after is None:
-            return found
-        return [batch for batch in found if (_mark(batch) > after if ascending else _mark(batch) < after)]
+        return _after(found, after, ascending)
+
+
+def _after(found: list[Batch], after: Mark | None, ascending: bool) -> list[Batch]:
+    if after is None:
+        return found
+    return [batch for batch in found if (_mark(batch) > after if ascending else _mark(batch) < after)]
 
 
 def _mark(batch: Batch) -> Mark:

@@ -21,6 +21,7 @@ from batchwork.domain.batch import Batch
 from batchwork.domain.errors import BatchworkError
 from batchwork.domain.item import Failure, Item, ItemError
 from batchwork.domain.run import ENDED, EVENTS, SETTLED, RunPlace, RunStatus
+from batchwork.use_cases.runs_shown import UNTOLD
 
 AFTER = [False, True]
 MINUTE = timedelta(minutes=1)
@@ -334,6 +335,54 @@ def test_who_ends_runs_may_die_at_any_call_and_the_streams_repetition_is_enough(
             world, batch, {RunStatus.CANCELLED if stop == "cancel" else RunStatus.FAILED: batch.total}
         )
         assert world.get(batch, 11).name == "renamed"
+
+
+@pytest.mark.parametrize("stop", ["cancel", "deadline"])
+def test_what_the_stream_loses_the_sweeper_alone_ends(stop: str) -> None:
+    # Break: closing() (and its twin), let a stopped batch be due no more; or Sweep._follow_up, release it only.
+    world, batch = stopped(stop)
+    begun = world.clock.now()
+    for _ in range(4):
+        world.clock.pass_(MINUTE)
+        world.sweep()
+    assert_each_ended_once(world, batch, {RunStatus.CANCELLED if stop == "cancel" else RunStatus.FAILED: batch.total})
+    assert world.get(batch, 11).name == "renamed"
+    # Long before lists forget that there were runs without rows.
+    assert max(run.updated_at for run in world.all()) - begun < UNTOLD / 3
+    assert world.batches.due(world.clock.now() + timedelta(days=40), 9) == []
+
+
+@pytest.mark.parametrize("after", AFTER)
+def test_the_sweeper_may_die_at_any_call_while_it_ends_what_the_stream_lost(after: bool) -> None:
+    # Break: Sweep._follow_up, release the batch first.
+    def run(fuse: Fuse) -> tuple[RunWorld, Batch]:
+        world, batch = stopped("cancel")
+        world.clock.pass_(3 * MINUTE)
+        with suppress(Died):
+            world.sweep(fuse=fuse)
+        return world, batch
+
+    for world, batch in each_death(run, after, 12):
+        world.errors.clear()
+        for _ in range(6):
+            world.clock.pass_(MINUTE)
+            world.sweep()
+        assert_each_ended_once(world, batch, {RunStatus.CANCELLED: batch.total})
+
+
+def stopped(stop: str) -> tuple[RunWorld, Batch]:
+    """Return a batch that was stopped before anybody worked on it, and that the stream's reader knows nothing of."""
+    world = RunWorld()
+    batch = world.submit(12)
+    world.change().update("acme", RunPlace("acme", batch.id, 11).id, "renamed", None, a_ticket())
+    if stop == "cancel":
+        world.change().cancel_batch("acme", f"batch_{batch.id}", a_ticket())
+    else:
+        world.clock.pass_(timedelta(hours=24))
+        world.sweep()
+    world.queue.take()
+    world.complete(batch.ref)
+    return world, batch
 
 
 def test_who_ends_runs_and_who_changes_them_at_once_tell_each_end_once() -> None:

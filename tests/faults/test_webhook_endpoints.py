@@ -25,7 +25,7 @@ from unit.webhooks.deliveries import a_told_delivery, an_attempt, an_endpoint
 
 from batchwork.domain.event import Event
 from batchwork.domain.idempotency import Answered
-from batchwork.domain.webhook import MAX_INLINE, Delivery, DeliveryStatus, Recovery
+from batchwork.domain.webhook import HOLD, MAX_INLINE, Delivery, DeliveryStatus, Recovery
 from batchwork.domain.webhook_endpoint import Health, WebhookEndpoint, WebhookSubscription
 from batchwork.ports import Answer
 from batchwork.use_cases.addressees import Addressees
@@ -83,7 +83,7 @@ class World:
         """Tell of an event as one invocation does."""
         told = {"voxburst": lambda _event, _endpoint: Told(b"{}")}
         audience = Audience(self.endpoints, FakeShelf[WebhookSubscription]())
-        return Tell(self.deliveries, self.queue, self.clock, told)([event], audience)
+        return Tell(self.deliveries, self.queue, self.clock, told)([event], audience) or 0
 
     def send(self, delivery: Delivery, number: int) -> DeliveryStatus | None:
         """Make an attempt as a sender of its own does."""
@@ -160,7 +160,7 @@ def subscribed() -> World:
 
 def test_who_tells_may_die_at_any_call_and_each_endpoint_is_told_once_when_the_record_comes_again() -> None:
     """Break: Tell, queue only what was put; delivery_of, put the time into the id."""
-    for point, world in deaths(subscribed, lambda process: process.tell(an_event()), least=5):
+    for point, world in deaths(subscribed, lambda process: process.tell(an_event()), least=4):
         world.clock.pass_(timedelta(seconds=1))
         assert world.tell(an_event()) == 2
         assert [each.endpoint_id for each in world.told()] == ["wh_c1", "wh_c2"], point
@@ -172,7 +172,7 @@ def test_who_tells_may_die_at_any_call_and_each_endpoint_is_told_once_when_the_r
 
 def test_a_delivery_whose_message_was_lost_is_the_sweepers_though_the_record_never_comes_again() -> None:
     """Break: delivery_of, leave the delivery without a due time."""
-    for _, world in deaths(subscribed, lambda process: process.tell(an_event()), least=5):
+    for _, world in deaths(subscribed, lambda process: process.tell(an_event()), least=4):
         world.drain()
         assert {each.status for each in world.told()} <= {DeliveryStatus.DELIVERED}
         assert len(world.egress.sent) == len(world.told())
@@ -202,7 +202,7 @@ def sending(world: World) -> object:
 def test_a_sender_may_die_at_any_call_and_nothing_is_lost_and_no_second_delivery_made(answers: int) -> None:
     """Break: Deliver._deliver, record before it is sent."""
     for point, world in deaths(with_delivery(answers), sending, least=6):
-        world.clock.pass_(timedelta(seconds=40))  # the hold is over, and SQS shows the message again
+        world.clock.pass_(HOLD + timedelta(seconds=10))  # the hold is over, and SQS shows the message again
         sending(world)
         world.answers = 200
         world.drain()
@@ -219,7 +219,7 @@ def test_a_sender_may_die_at_any_call_and_nothing_is_lost_and_no_second_delivery
 @pytest.mark.parametrize("make", [with_delivery(enabled=False), with_delivery(id="wh_c9")], ids=["disabled", "deleted"])
 def test_a_sender_that_ends_a_delivery_may_die_at_any_call_and_it_ends_all_the_same(make: Callable[[], World]) -> None:
     for point, world in deaths(make, sending, least=4):
-        world.clock.pass_(timedelta(seconds=40))
+        world.clock.pass_(HOLD + timedelta(seconds=10))
         sending(world)
         world.drain()
         (delivery,) = world.told()
@@ -234,7 +234,7 @@ def test_a_sender_that_switches_an_endpoint_off_may_die_at_any_call_and_the_next
         return world
 
     for point, world in deaths(make, sending, least=9):
-        world.clock.pass_(timedelta(seconds=40))
+        world.clock.pass_(HOLD + timedelta(seconds=10))
         sending(world)
         world.drain()
         (delivery,) = world.told()
@@ -254,7 +254,7 @@ def test_a_success_is_noted_wherever_its_sender_dies_and_no_endpoint_that_takes_
         return world
 
     for point, world in deaths(make, sending, least=6):
-        world.clock.pass_(timedelta(seconds=40))
+        world.clock.pass_(HOLD + timedelta(seconds=10))
         sending(world)
         world.drain()
         world.clock.pass_(timedelta(days=2))
@@ -381,7 +381,7 @@ def test_a_sender_that_has_to_wait_may_die_at_any_call_and_the_delivery_is_made_
         return world
 
     for point, world in deaths(make, sending, least=4):
-        world.clock.pass_(timedelta(seconds=40))
+        world.clock.pass_(HOLD + timedelta(seconds=10))
         sending(world)
         world.drain()
         (delivery,) = world.told()
@@ -424,7 +424,7 @@ def replaying(process: World, errand: Errand) -> str:
     endpoint = webhooks(process).get("acme", "wh_c1")
     assert first is not None
     if not errand.ticket.again:
-        Replay(again(process)).check(first, endpoint)
+        Replay(again(process)).check(endpoint)
     return Replay(again(process))(first, endpoint, errand.ticket).id
 
 
@@ -439,6 +439,27 @@ def test_who_replays_a_delivery_may_die_at_any_call_and_asking_again_finds_the_o
         (sent,) = world.egress.sent
         assert sent.headers["webhook-id"] == "evt_c0"
         assert len(sent.body) == size
+
+
+def pending() -> World:
+    """A delivery whose first attempt failed a minute ago, and whose next one is due in eight hours."""
+    world = subscribed()
+    now = world.clock.now()
+    told = a_told_delivery(id="30000000-0000-4000-8000-000000000000", endpoint=ENDPOINTS[0], event_id="evt_c0")
+    world.deliveries.put(replace(told, created_at=now - timedelta(minutes=1)))
+    world.deliveries.record(told, an_attempt(), DeliveryStatus.PENDING, now + timedelta(hours=8))
+    return world
+
+
+def test_who_hurries_a_pending_delivery_may_die_at_any_call_and_it_has_one_attempt_and_no_second_delivery() -> None:
+    """Break: Replay.__call__, do not look at when the last attempt was begun."""
+    for world, answer in died_once_and_again(pending, replaying, least=5):
+        (delivery,) = world.told()
+        assert delivery.id == answer
+        world.drain()
+        (delivery,) = world.told()
+        assert (delivery.status, len(delivery.attempts)) == (DeliveryStatus.DELIVERED, 2)
+        assert len(world.egress.sent) == 1
 
 
 def test_a_replay_that_nobody_asks_for_again_is_the_sweepers_wherever_its_maker_died() -> None:

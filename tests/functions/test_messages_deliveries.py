@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -107,9 +107,30 @@ def test_a_replay_is_a_new_delivery_that_is_queued_once_a_key(
     assert (kept.event_id, kept.body, kept.secret, kept.url) == (
         delivery.event_id, delivery.body, SECRET, delivery.url,
     )  # fmt: skip
-    under_way = api.call("POST", path_of(batch, kept, "/replay"))
-    assert (under_way.status, under_way.body["message"]) == (
-        409, "This delivery is still under way; replay it when it has ended",
+
+
+def test_what_waits_for_its_next_attempt_has_it_now_unless_that_is_being_made(
+    api: MessagesApi,  # noqa: F811 -- the fixture
+    queue_url: str,
+) -> None:
+    batch = api.submit()
+    store = DynamoDeliveries(api.table)
+    now = datetime.now(UTC)
+    pending = told(api, batch, status=DeliveryStatus.PENDING)
+    store.record(pending, an_attempt(), DeliveryStatus.PENDING, now + timedelta(hours=8))
+    answer = api.call("POST", path_of(batch, pending, "/replay"))
+    assert (answer.status, answer.data["id"], len(answer.data["attempts"])) == (202, pending.id, 1)
+    (message,) = aws.client("sqs").receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)["Messages"]
+    assert json.loads(message["Body"]) == {
+        "workspace_id": api.workspace, "delivery_id": pending.id, "attempt": 2, "waits": 0,
+    }  # fmt: skip
+    kept = store.get(api.workspace, pending.id)
+    assert kept is not None
+    assert kept.due_at - kept.next_attempt_at == timedelta(minutes=1)  # type: ignore[operator] # it has one
+    assert store.begin(kept, 2, now + timedelta(hours=1), now)
+    refused = api.call("POST", path_of(batch, pending, "/replay"))
+    assert (refused.status, refused.body["message"]) == (
+        409, "An attempt of this delivery is being made right now; see what comes of it",
     )  # fmt: skip
 
 

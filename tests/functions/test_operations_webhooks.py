@@ -7,7 +7,7 @@ import hmac
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
@@ -181,6 +181,12 @@ def test_a_delivery_is_replayed_once_a_key_and_a_disabled_endpoint_is_not_sent_t
     )  # fmt: skip
     (message,) = queued()
     assert (message["delivery_id"], message["attempt"]) == (first.body["id"], 1)
+    at_once = call("POST", f"/v1/webhooks/{webhook['id']}/deliveries/{first.body['id']}/replay")
+    assert (at_once.status, at_once.body["id"]) == (202, first.body["id"])
+    made = DynamoDeliveries(table).get("acme", first.body["id"])
+    assert made is not None
+    now = datetime.now(UTC)
+    assert DynamoDeliveries(table).begin(made, 1, now + timedelta(hours=1), now)
     under_way = call("POST", f"/v1/webhooks/{webhook['id']}/deliveries/{first.body['id']}/replay")
     assert (under_way.status, under_way.body["error"]["code"]) == (409, "CONFLICT")
     call("PATCH", f"/v1/webhooks/{webhook['id']}", {"enabled": False})

@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import io
 import subprocess
 import sys
+import time
+import tracemalloc
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import docx
+import openpyxl
 import pypdf
 import pytest
 from docx.enum.text import WD_BREAK
 from unit.documents.made import a_docx, a_pdf, a_png, a_workbook, an_archive, changed, encrypted
 
-from batchwork.adapters.documents import table, workbook
+from batchwork.adapters.documents import table, word, workbook
 from batchwork.adapters.documents.archive import MAX_ARCHIVE_BYTES
 from batchwork.adapters.documents.contents import count_of
 from batchwork.adapters.documents.pdf import MAX_PAGES, MAX_STREAM_BYTES
-from batchwork.adapters.documents.plain import MAX_TEXT
 from batchwork.adapters.documents.reading import DocumentReader
 from batchwork.adapters.documents.workbook import MAX_SHEETS
 from batchwork.domain.document import Document, Unreadable, reason_of
 from batchwork.domain.errors import UnreadableDocument
 from batchwork.domain.flow_file import MAX_FILE
-from batchwork.domain.run import FileType
+from batchwork.domain.run import MAX_TEXT, FileType
 
 LAYER = Path(__file__).parents[3] / "layers/core/python"
 READER = DocumentReader()
+#: Seconds: far more than what is tested takes, far less than it took.
+QUICK = 10
+SHEETS = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 
 
 def read(name: str, content: bytes, declared: str = "", password: str | None = None) -> Document:
@@ -106,6 +113,14 @@ class TestPdf:
         assert refused("a.pdf", content)[0] is Unreadable.CORRUPT_FILE
 
 
+def a_docx_with(old: bytes, new: bytes, part: str = "word/document.xml", content: bytes | None = None) -> bytes:
+    """A Word document with something else in its XML, where it first stands."""
+    with zipfile.ZipFile(io.BytesIO(content or a_docx())) as archive:
+        entries = {entry: archive.read(entry) for entry in archive.namelist()}
+    assert old in entries[part]
+    return an_archive(**{**entries, part: entries[part].replace(old, new, 1)})
+
+
 class TestWord:
     def test_pages_end_where_their_author_broke_them(self) -> None:
         document: Any = docx.Document()
@@ -123,12 +138,62 @@ class TestWord:
     def test_cells_of_tables_stand_between_bars(self) -> None:
         assert "Days | 30" in texts(read("a.docx", a_docx()))[0]
 
+    def test_a_cell_that_spans_columns_is_read_once(self) -> None:
+        for row in (b'<w:gridSpan w:val="1000000000"/>', b'<w:vMerge w:val="restart"/>'):
+            (text,) = texts(read("a.docx", a_docx_with(b"<w:tcPr>", b"<w:tcPr>" + row)))
+            assert "Days | 30" in text
+
+    def test_a_cell_that_goes_on_from_the_row_above_is_not_read_again(self) -> None:
+        document: Any = docx.Document()
+        table = document.add_table(2, 2)
+        for at, cell in enumerate(cell for row in table.rows for cell in row.cells):
+            cell.text = "abcd"[at]
+        merged = table.cell(0, 0).merge(table.cell(1, 0))
+        merged.text = "both"
+        kept = io.BytesIO()
+        document.save(kept)
+        assert texts(read("a.docx", kept.getvalue())) == ["both | b\n | d"]
+
+    def test_too_many_cells_are_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(word, "MAX_CELLS", 2)
+        assert "Days | 30" in texts(read("a.docx", a_docx()))[0]
+        monkeypatch.setattr(word, "MAX_CELLS", 1)
+        assert refused("a.docx", a_docx())[0] is Unreadable.FILE_SIZE_TOO_LARGE
+
+    def test_too_much_text_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(word, "MAX_TEXT", 20)
+        assert refused("a.docx", a_docx())[0] is Unreadable.FILE_SIZE_TOO_LARGE
+
+    def test_many_styles_and_paragraphs_are_read_in_time(self) -> None:
+        styles = b"".join(b'<w:style w:type="paragraph" w:styleId="s%d"/>' % number for number in range(50_000))
+        content = a_docx_with(b"</w:styles>", styles + b"</w:styles>", "word/styles.xml")
+        paragraphs = b'<w:p><w:pPr><w:pStyle w:val="s49999"/></w:pPr><w:r><w:t>x</w:t></w:r></w:p>' * 10_000
+        content = a_docx_with(b"<w:body>", b"<w:body>" + paragraphs, content=content)
+        began = time.monotonic()
+        assert texts(read("a.docx", content))[0].count("x") == 10_000
+        assert time.monotonic() - began < QUICK
+
     def test_a_bomb_is_refused(self) -> None:
         bomb = an_archive(**{"word/document.xml": b"<w/>", "word/media/a.bin": b"\0" * (MAX_ARCHIVE_BYTES + 1)})
         assert refused("a.docx", bomb) == (Unreadable.FILE_SIZE_TOO_LARGE, "it is too large once unpacked")
 
     def test_a_damaged_file_is_refused(self) -> None:
         assert refused("a.docx", a_docx()[:-50])[0] is Unreadable.CORRUPT_FILE
+
+
+def a_workbook_of(sheet: bytes, shared: bytes) -> bytes:
+    """A workbook of one sheet, with the texts that its cells share."""
+    content = a_workbook({"S": []})
+    kind = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        entries = {entry: archive.read(entry) for entry in archive.namelist()}
+    types = entries["[Content_Types].xml"]
+    if b"sharedStrings" not in types:
+        types = types.replace(
+            b"</Types>", b'<Override PartName="/xl/sharedStrings.xml" ContentType="' + kind + b'"/></Types>'
+        )
+    parts = {"[Content_Types].xml": types, "xl/worksheets/sheet1.xml": sheet, "xl/sharedStrings.xml": shared}
+    return an_archive(**{**entries, **parts})
 
 
 class TestWorkbook:
@@ -170,6 +235,39 @@ class TestWorkbook:
         monkeypatch.setattr(workbook, "MAX_ROWS", 3)
         assert refused("a.xlsx", content)[0] is Unreadable.FILE_SIZE_TOO_LARGE
 
+    def test_a_text_that_many_cells_share_counts_each_time_and_is_not_copied_before(self) -> None:
+        size, cells = MAX_TEXT // 4, 2_000
+        row = b'<row><c t="s"><v>0</v></c></row>'
+        shared = b'<sst xmlns="%s"><si><t>%s</t></si></sst>' % (SHEETS, b"a " * (size // 2))
+        sheet = b'<worksheet xmlns="%s"><sheetData>%s</sheetData></worksheet>'
+        few = a_workbook_of(sheet % (SHEETS, row * 3), shared)
+        assert len(read("a.xlsx", few).pages[0].rows) == 3
+        bomb = a_workbook_of(sheet % (SHEETS, row * cells), shared)
+        assert len(bomb) < 20_000
+        tracemalloc.start()
+        try:
+            assert refused("a.xlsx", bomb)[0] is Unreadable.FILE_SIZE_TOO_LARGE
+            assert tracemalloc.get_traced_memory()[1] < 30 * size
+        finally:
+            tracemalloc.stop()
+
+    def test_a_long_row_of_nothing_is_read_in_time(self) -> None:
+        sheet = b'<worksheet xmlns="%s"><sheetData><row>%s</row></sheetData></worksheet>'
+        content = changed(a_workbook({"S": []}), xl__worksheets__sheet1_xml=sheet % (SHEETS, b"<c/>" * 200_000))
+        began = time.monotonic()
+        assert read("a.xlsx", content).pages[0].rows == ()
+        assert time.monotonic() - began < QUICK
+
+    @pytest.mark.parametrize("limit", ["MAX_TAGS", "MAX_CELLS"])
+    def test_too_many_tags_or_cells_are_refused_before_they_are_read(
+        self, monkeypatch: pytest.MonkeyPatch, limit: str
+    ) -> None:
+        content = a_workbook({"S": [[1] * 2_000]})
+        assert read("a.xlsx", content).pages
+        monkeypatch.setattr(workbook, limit, 1_999)
+        monkeypatch.setattr(openpyxl, "load_workbook", lambda *_, **__: pytest.fail("it was read"))
+        assert refused("a.xlsx", content) == (Unreadable.FILE_SIZE_TOO_LARGE, "it is too large once unpacked")
+
     def test_too_many_sheets_are_refused(self) -> None:
         content = a_workbook({f"S{number}": [] for number in range(MAX_SHEETS + 1)})
         assert refused("a.xlsx", content)[0] is Unreadable.FILE_SIZE_TOO_LARGE
@@ -204,6 +302,26 @@ class TestCsv:
         monkeypatch.setattr(table, "MAX_CELLS", 5)
         assert refused("a.csv", b"a,b\n" * 3)[0] is Unreadable.FILE_SIZE_TOO_LARGE
 
+    @pytest.mark.parametrize("content", [b"'\n", b'"\n', b'",', b'"a",', b'"', b";'a'", b'a,"b\n'])
+    def test_quotes_that_never_close_are_read_in_time(self, content: bytes) -> None:
+        began = time.monotonic()
+        with contextlib.suppress(UnreadableDocument):
+            read("a.csv", content * 8_192)
+        assert time.monotonic() - began < 1
+
+    @pytest.mark.parametrize(
+        ("content", "rows"),
+        [
+            (b"Item;Price\nBolt;2,50\nNut;3,00\n", (("Item", "Price"), ("Bolt", "2,50"), ("Nut", "3,00"))),
+            (b'Name|Note\na|"x, y|z"\n', (("Name", "Note"), ("a", "x, y|z"))),
+            (b"one\ntwo\n", (("one",), ("two",))),
+            (b'a, "b, c"\n', (("a", "b, c"),)),
+            (b"a,b\nonly\nc;d,e\n", (("a", "b"), ("only",), ("c;d", "e"))),
+        ],
+    )
+    def test_cells_are_divided_by_what_the_lines_share(self, content: bytes, rows: tuple[tuple[str, ...], ...]) -> None:
+        assert read("a.csv", content).pages[0].rows == rows
+
     def test_a_cell_without_end_is_refused(self) -> None:
         assert refused("a.csv", b'a,b\nc,"' + b"x" * 200_000)[0] is Unreadable.CORRUPT_FILE
 
@@ -218,6 +336,22 @@ class TestHtml:
         assert [line.split(" | ") for line in lines[:2]] == [["Item", "Price"], ["Bolt", "2.5"]]
         assert lines[2].replace(" ", "") == "Nut|"
         assert lines[3] == "Total: $2.50"
+
+    @pytest.mark.parametrize(
+        "what", ["<a ", "<!--", "<![CDATA[", "</", "<?", "&", '<a b="', "<script>", "<a\n/", "<td>"]
+    )
+    def test_what_is_never_closed_is_read_in_time(self, what: str) -> None:
+        began = time.monotonic()
+        read("a.html", f"<html><body>{what * (400_000 // len(what))}".encode())
+        assert time.monotonic() - began < QUICK
+
+    def test_tags_in_tags_are_read_however_deep(self) -> None:
+        (text,) = texts(read("a.html", b"<html>" + b"<div>" * 10_000 + b"deep" + b"</div>" * 10_000 + b"<p>after"))
+        assert text.split() == ["deep", "after"]
+
+    def test_signs_are_what_they_stand_for_whatever_the_page_says_of_its_bytes(self) -> None:
+        page = '<html><meta charset="iso-8859-1"><p>5 &lt; 6 &amp; Größe &#9731; &euro;<br>next</p></html>'
+        assert texts(read("a.html", page.encode())) == ["5 < 6 & Größe ☃ €\nnext"]
 
     def test_it_is_decoded_as_it_was_declared(self) -> None:
         document = read("a.html", "<p>Größe".encode("iso-8859-15"), "text/html; charset=iso-8859-15")

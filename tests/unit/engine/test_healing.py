@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -90,6 +91,9 @@ class BrokenQueue:
         if delivery.id == self.refused:
             raise RuntimeError("refused")
         self.sent.append(delivery.id)
+
+    def send_many(self, deliveries: Sequence[Delivery]) -> None:
+        raise AssertionError(deliveries)
 
     def recover(self, recovery: Recovery) -> None:
         raise AssertionError(recovery)

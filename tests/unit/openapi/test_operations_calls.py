@@ -158,7 +158,7 @@ def deliveries(counter: Counter, one: dict[str, Any]) -> None:
     counter("get", f"{log}/{{deliveryId}}", deliveryId="none", **one)
     replayed = counter("post", again, deliveryId=failed["id"], **one)
     assert replayed["replayOf"] == failed["id"]
-    counter("post", again, deliveryId=replayed["id"], **one)
+    assert counter("post", again, deliveryId=replayed["id"], **one)["id"] == replayed["id"]
     recover = "/v1/webhooks/{id}/recover"
     assert counter("post", recover, {"since": "2020-01-01T00:00:00Z"}, **one)["webhookId"] == one["id"]
     counter("post", recover, {"since": "yesterday"}, **one)

@@ -18,6 +18,7 @@ from batchwork.domain.run import FileType, Run, RunFile, RunStatus
 from batchwork.families.workflow_runs.dialect import Dialect
 from batchwork.families.workflow_runs.file_objects import contents_object, seen_object
 from batchwork.families.workflow_runs.presenters import run_object, summary_object
+from batchwork.families.workflow_runs.room import fitting_run
 from batchwork.families.workflow_runs.step_presenters import step_object
 from batchwork.use_cases.look_at_files import Seen
 
@@ -52,6 +53,16 @@ def test_runs_are_shown_as_documented(dialect: Dialect) -> None:
         check("RunSummary2026" if new else "LegacyRunSummary", summary_object(run, dialect))
         for step in run.steps:
             check("StepRun2026" if new else "LegacyStepRun", step_object(run, step, dialect))
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("room", [1, 10_000])
+def test_runs_that_an_answer_has_no_room_for_are_shown_as_documented(dialect: Dialect, room: int) -> None:
+    steps = (*STEPS, replace(a_step("EXTERNAL_DATA_VALIDATION", UNANSWERED, 7), name="unanswered"))
+    run = a_run(steps=tuple(replace(step, config={"description": "x" * 9_000}) for step in steps))
+    shown = fitting_run(run, dialect, room)
+    assert shown["truncated"]
+    check("Run2026" if dialect is Dialect.V2026 else "LegacyRun", shown)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

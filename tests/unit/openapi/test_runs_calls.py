@@ -285,7 +285,12 @@ def deliveries(counter: RunsCounter) -> None:
     counter("get", DELIVERY, speaking="2000-01-01", **named)
     again = counter.one("webhookDelivery", "post", f"{DELIVERY}/replay", **named)
     assert again["replayOf"] == tried["id"]
-    counter("post", f"{DELIVERY}/replay", **{**named, "delivery_id": again["id"]})
+    pending: Json = {**named, "delivery_id": again["id"]}
+    assert counter.one("webhookDelivery", "post", f"{DELIVERY}/replay", **pending)["id"] == again["id"]
+    (held,) = (each for each in counter.deliveries.find("acme", None, 100) if each.id == again["id"])
+    now = counter.clock.now()
+    assert counter.deliveries.begin(held, 1, now + timedelta(minutes=1), now)
+    counter("post", f"{DELIVERY}/replay", **pending)
     counter("post", f"{DELIVERY}/replay", **{**named, "delivery_id": "none"})
 
 

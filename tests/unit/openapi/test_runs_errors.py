@@ -183,7 +183,7 @@ SHOWN: dict[str, tuple[int, dict[str, Exception]]] = {
     "RunReplayRefused": (
         400,
         {
-            "pending": refused("This delivery is still under way; replay it when it has ended"),
+            "pending": refused("An attempt of this delivery is being made right now; see what comes of it"),
             "gone": refused("The payload of this delivery is no longer kept"),
         },
     ),

@@ -18,7 +18,7 @@ from batchwork.domain.idempotency import Ticket
 from batchwork.domain.run import EVENTS, STEP_PROCESSED, Run
 from batchwork.domain.signature import NEXT, by_url, headers
 from batchwork.domain.stringify import stringify
-from batchwork.domain.webhook import ATTEMPT_TIMEOUT, SCHEDULES, PayloadRef
+from batchwork.domain.webhook import ATTEMPT_TIMEOUTS, SCHEDULES, PayloadRef
 from batchwork.domain.webhook_endpoint import PATIENCE
 from batchwork.families.workflow_runs import events
 from batchwork.families.workflow_runs.dialect import Dialect
@@ -143,7 +143,7 @@ def test_waits_and_limits_are_told_as_they_are() -> None:
     minutes = [int(wait.total_seconds() // 60) for wait in SCHEDULES[events.STYLE]]
     assert minutes == [1, 5, 30, 120, 480]
     assert "after 1 minute, 5 minutes, 30 minutes, 2 hours and 8 hours" in description
-    assert f"has {int(ATTEMPT_TIMEOUT.total_seconds())} seconds" in description
+    assert f"has {int(ATTEMPT_TIMEOUTS[events.STYLE].total_seconds())} seconds" in description
     assert PATIENCE.days == 5
     assert "took nothing for five days" in description
     options = document()["components"]["schemas"]["EndpointOptions"]["properties"]["payload"]["properties"]

@@ -105,7 +105,7 @@ def test_what_a_client_changes_while_a_worker_is_at_it_is_in_what_the_worker_wri
     assert (len(run.steps), run.revision) == (1, 2)
     assert sorted(told(world)) == [
         (),
-        *[("workflow_run.step_run.processed:0", "workflow_run.completed")] * 2,
+        *[("workflow_run.completed", "workflow_run.step_run.processed:0")] * 2,
     ]
 
 
@@ -258,7 +258,7 @@ def test_a_review_ends_what_waits_for_it(approve: bool, status: RunStatus, event
     )
     assert world.get(batch) == run
     assert told(world) == [
-        ("workflow_run.step_run.processed:0", "workflow_run.needs_review"),
+        ("workflow_run.needs_review", "workflow_run.step_run.processed:0"),
         (event,),
     ]
 

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 import threading
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from factories import AT
-from fakes.runs import FakeRunBatches
+from fakes.runs import FakeRunBatches, FakeRuns
 from run_world import MILLISECOND, WORKFLOW, RunWorld, a_flow, a_ticket, an_input
 
 from batchwork.domain.batch import Batch
 from batchwork.domain.item import Failure, Item, ItemError
+from batchwork.domain.resource import millis_of
 from batchwork.domain.run import Run, RunPlace, RunStatus
+from batchwork.domain.run_writes import following
+from batchwork.use_cases import runs_shown
 from batchwork.use_cases.list_runs import SEARCHED, RunSort, Wanted
+from batchwork.use_cases.runs_shown import ROOM, Shown
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
+NOW = millis_of(AT)
 BOTH = [RunSort.UPDATED, RunSort.CREATED]
 
 
@@ -202,7 +209,7 @@ def test_a_renamed_run_that_nobody_began_with_is_listed_once_with_its_name(sort:
 def test_runs_of_a_batch_that_was_cancelled_just_now_are_listed_before_their_rows_are_written(
     sort: RunSort, told: bool
 ) -> None:
-    """Break: _Begun.lacks, look at open batches only."""
+    """Break: Begun.lacks, look at open batches only."""
     world = RunWorld()
     batch = world.submit(25)
     world.clock.pass_(SECOND)
@@ -219,13 +226,195 @@ def test_runs_of_a_batch_that_was_cancelled_just_now_are_listed_before_their_row
 
 @pytest.mark.parametrize(
     "cursor",
-    [{}, {"at": 1}, {"at": "x", "last": [None, None]}, {"at": 1, "last": [1, 2]}, {"at": 1, "last": [None] * 3}, []],
+    [
+        {},
+        {"at": NOW},
+        {"at": "x", "last": [None, None]},
+        {"at": NOW, "last": [1, 2]},
+        {"at": NOW, "last": [None] * 3},
+        [],
+        # Times that no walk began at; those of the calendar's ends are too much for what is reckoned with them.
+        *({"at": at, "last": [None, None]} for at in (-62_135_596_800_000, 253_402_300_799_999, 10**20, NOW + 60_001)),
+        {"at": NOW, "last": [[1, "x"], None]},
+        {"at": NOW, "last": [None, None], "end": 253_402_300_799_999},
+        {"at": NOW, "last": [None, None], "cut": 1},
+        {"at": NOW, "last": [None, None], "shown": {"b": "-1"}},
+        {"at": NOW, "last": [None, None], "shown": {"b": f"{1 << 1000:x}"}},
+        {"at": NOW, "last": [None, None], "shown": ["b"]},
+    ],
 )
 def test_what_is_no_cursor_is_refused(cursor: Any) -> None:
     world = RunWorld()
     world.submit()
     with pytest.raises(ValueError, match="cursor"):
         world.lister()("acme", Wanted(), 1, cursor)
+
+
+# ── a walk begins while the index lags, or a write is under way ──
+
+
+class LaggingRuns(FakeRuns):
+    """hidden: runs that the index lacks."""
+
+    hidden: frozenset[RunPlace] = frozenset()
+
+    def updated(self, *names: Any, **given: Any) -> Any:
+        stored = self.stored
+        self.stored = {place: run for place, run in stored.items() if place not in self.hidden}
+        try:
+            return super().updated(*names, **given)
+        finally:
+            self.stored = stored
+
+
+def ended(world: RunWorld, batch: Batch, index: int) -> Run:
+    """Return the row that a worker makes of a run now."""
+    return following(None, replace(world.get(batch, index), status=RunStatus.PROCESSED), world.clock.now())[0]
+
+
+def an_open_batch(runs: FakeRuns) -> tuple[RunWorld, Batch]:
+    """Return a batch of 120 that is worked; three of its runs have been settled for a minute."""
+    world = RunWorld(runs=runs)
+    batch = world.submit(120)
+    world.queue.take()
+    world.clock.pass_(MINUTE)
+    for index in (100, 101, 102):
+        assert runs.add(ended(world, batch, index), AT)
+    world.clock.pass_(MINUTE)
+    return world, batch
+
+
+@pytest.mark.parametrize("ascending", [False, True])
+@pytest.mark.parametrize("renamed", [False, True])
+def test_a_run_that_the_index_lacks_on_the_first_page_is_shown_once(ascending: bool, renamed: bool) -> None:
+    """Break: Begun.indexed, take the index for complete when the walk begins; renamed: _goes_on, from then on."""
+    runs = LaggingRuns()
+    world, batch = an_open_batch(runs)
+    place = RunPlace("acme", batch.id, 101 if renamed else 5)
+    if renamed:
+        world.change().update("acme", place.id, "renamed", None, a_ticket())
+    else:
+        assert runs.add(ended(world, batch, 5), AT)
+    runs.hidden = frozenset({place})
+    world.clock.pass_(100 * MILLISECOND)
+
+    def caught_up() -> None:
+        runs.hidden = frozenset()
+        world.clock.pass_(SECOND)
+
+    pages = world.pages(10, between=caught_up, ascending=ascending)
+    assert Counter(ids([run for page in pages for run in page])) == every(batch)
+
+
+@pytest.mark.parametrize("ascending", [False, True])
+def test_a_run_whose_row_lands_after_the_first_page_but_tells_a_time_before_is_shown_once(ascending: bool) -> None:
+    """Break: _Walk._unsettled, take for shown what says that it was settled when the walk began."""
+    runs = FakeRuns()
+    world, batch = an_open_batch(runs)
+    rows = [ended(world, batch, 5)]
+    world.clock.pass_(30 * MILLISECOND)
+
+    def land() -> None:
+        if rows:
+            assert runs.add(rows.pop(), AT)
+        world.clock.pass_(SECOND)
+
+    found = [run for page in world.pages(10, between=land, ascending=ascending) for run in page]
+    assert Counter(ids(found)) == every(batch)
+
+
+@pytest.mark.parametrize("ascending", [False, True])
+def test_a_run_of_a_batch_that_ended_just_before_the_walk_is_shown_though_the_index_lacks_it(ascending: bool) -> None:
+    """Break: Begun.lacks, look at batches only that ended after the walk began."""
+    runs = LaggingRuns()
+    world = RunWorld(runs=runs)
+    batch = world.submit(10)
+    world.drain()
+    world.clock.pass_(50 * MILLISECOND)
+    world.complete(batch.ref)
+    runs.hidden = frozenset({RunPlace("acme", batch.id, 3)})
+    world.clock.pass_(50 * MILLISECOND)
+    assert Counter(ids(world.all(ascending=ascending))) == every(batch)
+
+
+@pytest.mark.parametrize("ascending", [False, True])
+@pytest.mark.parametrize("limit", [3, 20, 100])
+def test_runs_that_the_index_has_are_in_order_however_lately_they_were_settled(limit: int, ascending: bool) -> None:
+    """Break: _Walk._settled, leave runs of the last seconds to their positions."""
+    world = RunWorld()
+    batches = [world.submit(30) for _ in range(3)]
+    for ref, chunk, _ in world.queue.take():
+        world.clock.pass_(20 * MILLISECOND)
+        world.work(ref, chunk)
+    for batch in batches:
+        world.complete(batch.ref)
+    world.clock.pass_(10 * MILLISECOND)
+    for index in (4, 7):
+        world.change().update("acme", RunPlace("acme", batches[0].id, index).id, "renamed", None, a_ticket())
+    added: list[Batch] = []
+
+    def add() -> None:
+        world.clock.pass_(MILLISECOND)
+        if not added:
+            added.append(world.submit(15))
+            world.drain()
+
+    runs = [run for page in world.pages(limit, between=add, ascending=ascending) for run in page]
+    assert Counter(ids(runs)) == every(*batches)
+    times = [run.updated_at for run in runs]
+    assert times == sorted(times, reverse=not ascending)
+
+
+@pytest.mark.parametrize("ascending", [False, True])
+def test_runs_that_the_cursor_has_no_room_for_are_shown_once(ascending: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Break: _Walk._settled, show what there is no room for."""
+    monkeypatch.setattr(runs_shown, "ROOM", 80)
+    world = RunWorld()
+    batches = []
+    for _ in range(9):
+        batches.append(world.submit(2, listed=False))
+        world.clock.pass_(MILLISECOND)
+    world.drain()
+    for batch in batches:
+        world.complete(batch.ref)
+    found = [run for page in world.pages(3, ascending=ascending) for run in page]
+    assert Counter(ids(found)) == every(*batches)
+
+
+def test_a_cursor_stays_short_whatever_was_settled_just_before() -> None:
+    shown = Shown()
+    places = [RunPlace("acme", f"{batch:023d}", index) for batch in range(50) for index in range(0, 1000, 7)]
+    kept = [place for place in places if shown.add(place)]
+    assert 1000 < len(kept) < len(places)
+    assert [place for place in places if place in shown] == kept
+    assert len(json.dumps(shown.kept)) < ROOM + 500
+    again = Shown(json.loads(json.dumps(shown.kept)))
+    assert [place for place in places if place in again] == kept
+
+
+@pytest.mark.parametrize("ascending", [False, True])
+def test_of_very_many_batches_that_end_during_a_walk_no_run_is_lost(ascending: bool) -> None:
+    """Break: _Walk._late, look at no batch; FakeRunBatches.open, tell no cut."""
+    world = RunWorld()
+    world.made = FakeRunBatches(world.batches, ends=3)  # type: ignore[arg-type] # the fake
+    batches = []
+    for _ in range(12):
+        batches.append(world.submit(1, listed=False))
+        world.clock.pass_(SECOND)
+    begun: list[Batch] = []
+
+    def end_all() -> None:
+        world.clock.pass_(SECOND)
+        if not begun:
+            begun.append(world.submit(1))
+            for batch in batches:
+                world.work(batch.ref, 0)
+                world.complete(batch.ref)
+                world.clock.pass_(SECOND)
+
+    found = Counter(ids([run for page in world.pages(2, between=end_all, ascending=ascending) for run in page]))
+    assert set(found) == set(every(*batches))
+    assert set(found.values()) <= {1, 2}
 
 
 # ── a walk while runs change ──
@@ -255,7 +444,7 @@ def test_a_run_that_settles_during_a_walk_is_shown_once(limit: int, ascending: b
 @pytest.mark.parametrize("ascending", [False, True])
 @pytest.mark.parametrize("stop", ["cancel", "deadline"])
 def test_runs_that_end_without_a_worker_during_a_walk_are_shown_once(stop: str, ascending: bool) -> None:
-    """Break: _Begun.lacks, leave out batches that ended after the walk began."""
+    """Break: Begun.lacks, leave out batches that ended after the walk began."""
     for turn in range(8):
         world = RunWorld(rule=mixed)
         batches = three_batches(world)
@@ -435,7 +624,7 @@ def test_a_page_that_finds_too_little_is_short_and_the_list_goes_on() -> None:
     batch = world.submit(1000)
     world.drain()
     world.complete(batch.ref)
-    world.clock.pass_(SECOND)
+    world.clock.pass_(MINUTE)
     for sort in BOTH:
         pages = []
         cursor = None

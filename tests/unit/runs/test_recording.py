@@ -30,11 +30,18 @@ def test_the_write_that_settles_a_run_tells_its_steps_and_its_end() -> None:
     steps = (a_step(0), a_step(1, status="FAILED"), a_step(2))
     run, events = following(None, a_run(steps=steps, revision=0), AT + MINUTE)
     assert (run.revision, run.updated_at, run.settled_at) == (1, AT + MINUTE, AT + MINUTE)
+    # The end comes first: it is what every receiver waits for, and it tells all of the steps.
     assert events == (
+        "workflow_run.completed",
         "workflow_run.step_run.processed:0",
         "workflow_run.step_run.processed:2",
-        "workflow_run.completed",
     )
+
+
+def test_of_many_step_runs_the_first_hundred_are_told_each_by_itself() -> None:
+    steps = (a_step(0, status="FAILED"), *(a_step(number) for number in range(1, 1000)))
+    _, events = following(None, a_run(steps=steps, revision=0), AT)
+    assert events == ("workflow_run.completed", *(f"workflow_run.step_run.processed:{n}" for n in range(1, 101)))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -98,7 +98,19 @@ def a_task(
         token="token",
         final=final,
         number=itertools.count(1).__next__,
+        weigh=a_scale(),
     )
+
+
+def a_scale() -> Callable[[int], int]:
+    """Return what adds up bytes of parts."""
+    taken: list[int] = []
+
+    def weigh(size: int) -> int:
+        taken.append(size)
+        return sum(taken)
+
+    return weigh
 
 
 def a_step(kind: str) -> StepType:

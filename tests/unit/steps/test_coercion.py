@@ -26,7 +26,12 @@ from batchwork.processors.workflow_runs.extraction import coercion
         (".50", 0.5),
         ("5-", -5),
         ("5.00- EUR", -5),
-        ("5 - 10", 5),
+        ("1,00,000.50", 100_000.5),
+        ("5-  ", -5),
+        ("10kg", 10),
+        ("10m2", 10),
+        ("EUR5", 5),
+        ("100 -20", 100),
         ("CHF 5.-", 5),
         ("1.5E+05", 150_000),
         ("2e-3", 0.002),
@@ -40,6 +45,19 @@ from batchwork.processors.workflow_runs.extraction import coercion
 )
 def test_numbers_are_read_as_they_are_written_around_the_world(text: str, value: object) -> None:
     assert coercion.number_of(text) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("1.2.3", "192.168.0.1", "1,2,3", "1.00.000,5", "5'10", "1,234.56,78"),
+        *("0x10", "0b11", "12AB34", "INV-5", "INV–5", "INV5", "INV/5"),
+        *("10-20", "10–20", "5 - 10", "$5 - $10", "10-EUR 20"),
+        *("2025-03-04", "03/04/2025", "3.4.2025", "10:30", "1/2"),
+    ],
+)
+def test_what_is_no_number_is_none(text: str) -> None:
+    assert coercion.amount_of(text) is None
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,18 @@ def test_what_is_wrong_is_told_at_its_place(steps: Any, says: str) -> None:
     assert any(each.startswith(says) for each in wrongs(steps)), wrongs(steps)
 
 
+@pytest.mark.parametrize(
+    ("more", "place"),
+    [({"url": "https://a.example/{{extract.total}}"}, "url"), ({"headers": {"A": "{{ secret.tok }}"}}, "headers.A")],
+)
+@pytest.mark.parametrize("deploying", [True, False])
+def test_variables_that_nobody_fills_in_are_refused_at_their_place(more: Any, place: str, deploying: bool) -> None:
+    options = {"url": "https://a.example", "method": "POST", **more}
+    steps = around(a_step("ask", "EXTERNAL_DATA_VALIDATION", config={"requestOptions": options}))
+    (wrong,) = wrongs(steps, deploying=deploying)
+    assert wrong.startswith(f"steps[2].config.requestOptions.{place}: is not supported: only headers may hold")
+
+
 def test_a_type_that_is_not_known_is_answered_with_those_there_are() -> None:
     (only,) = wrongs([a_step("a", "MERGE_EXTRACT")])
     assert only == f"steps[0].type: must be one of {', '.join(step_types())}"

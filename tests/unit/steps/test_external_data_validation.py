@@ -13,10 +13,11 @@ from unit.steps.tasks import a_task, done, wrongs
 
 from batchwork.domain.item import Json
 from batchwork.ports import Answer
-from batchwork.processors.workflow_runs.step import StepFailed
+from batchwork.processors.workflow_runs.step import Done, StepFailed
 
 URL = "https://erp.example.com/check"
 SECRET = "s3cr3t-value"
+BRACES = "is not supported: only headers may hold {{secrets.NAME}}, and nothing else in double braces"
 
 
 def answering(answer: Answer | Exception) -> FakeEgress:
@@ -75,6 +76,13 @@ def test_headers_may_hold_secrets_of_the_input_and_nothing_else_does() -> None:
     (sent,) = egress.sent
     assert sent.headers["Authorization"] == f"Bearer {SECRET}"
     assert SECRET not in caught.value.message + repr(task) + sent.body.decode()
+
+
+@pytest.mark.parametrize(
+    "value", ["{{secrets.a}}", "{{ secrets.a }}{{secrets.b}}", "{{{secrets.a}}{", '{"a": {"b": {}}}', "{x}"]
+)
+def test_a_header_may_hold_secrets_and_single_braces(value: str) -> None:
+    assert wrongs("EXTERNAL_DATA_VALIDATION", config(headers={"A": value})) == []
 
 
 def test_every_try_is_made_under_one_key() -> None:
@@ -176,9 +184,48 @@ def change(name: str, value: Any) -> Callable[[Json], Json]:
         (change("headers", {"Host": "x"}), "config.requestOptions.headers.Host: is no header that can be set"),
         (change("headers", {"A b": "x"}), "config.requestOptions.headers.A b: is no header that can be set"),
         (change("headers", {"A": "x\r\nB: y"}), "config.requestOptions.headers.A: must be a text"),
+        (change("url", "https://a.example/{{extract.total}}"), f"config.requestOptions.url: {BRACES}"),
+        (change("url", "https://a.example/{{secrets.k}}"), f"config.requestOptions.url: {BRACES}"),
+        (change("headers", {"A": "{{extract.total}}"}), f"config.requestOptions.headers.A: {BRACES}"),
+        (change("headers", {"A": "{{secrets.tok"}), f"config.requestOptions.headers.A: {BRACES}"),
+        (change("headers", {"A": "{{ secret.tok }}"}), f"config.requestOptions.headers.A: {BRACES}"),
+        (change("headers", {"A": "{{secrets.tok}} {{secrets.a b}}"}), f"config.requestOptions.headers.A: {BRACES}"),
         (lambda asked: {**asked, "failureBehavior": "STOP"}, "config.failureBehavior: must be one of CONTINUE, EXIT"),
         (lambda _: {"requestOptions": URL}, "config.requestOptions: must be an object"),
     ],
 )
 def test_requests_are_checked(wrong: Callable[[Json], Json], says: str) -> None:
     assert any(each.startswith(says) for each in wrongs("EXTERNAL_DATA_VALIDATION", wrong(config())))
+
+
+def echoed(answer: Answer | Exception, **secrets: str) -> Done:
+    """Return what is made of an answer to a request whose headers had these secrets."""
+    asked = config(headers={f"X-{name}": f"Key {{{{secrets.{name}}}}}" for name in secrets})
+    return done("EXTERNAL_DATA_VALIDATION", asked, a_task("x", secrets=secrets, egress=answering(answer)))
+
+
+def test_a_secret_that_the_answer_repeats_is_in_no_result() -> None:
+    body = {"headers": {"Authorization": f"Bearer {SECRET}"}, SECRET: [{"in": [f"<{SECRET}{SECRET}>", 5, None]}]}
+    found = echoed(a_json(body), token=SECRET)
+    hidden = {"headers": {"Authorization": "Bearer [secret]"}, "[secret]": [{"in": ["<[secret][secret]>", 5, None]}]}
+    assert (found.result, found.facts) == ({"response": {"status": 200, "data": hidden}}, hidden)
+    assert SECRET not in str(echoed(a_json([SECRET], 422), token=SECRET))
+
+
+def test_a_secret_that_an_error_repeats_is_not_told() -> None:
+    refusal = OSError(f"refused by {SECRET}")
+    found = echoed(refusal, token=SECRET)
+    assert found.result == {"response": None, "error": "There was no answer: refused by [secret]"}
+    asked = config(behavior="EXIT", headers={"X": "{{secrets.token}}"})
+    with pytest.raises(StepFailed) as caught:
+        done("EXTERNAL_DATA_VALIDATION", asked, a_task("x", secrets={"token": SECRET}, egress=answering(refusal)))
+    assert SECRET not in caught.value.message
+
+
+def test_a_secret_that_begins_another_leaves_nothing_of_it() -> None:
+    assert echoed(a_json({"a": "abcdef abcd"}), one="abcd", two="abcdef").facts == {"a": "[secret] [secret]"}
+
+
+def test_signs_of_a_secret_mean_themselves_and_short_ones_stay() -> None:
+    assert echoed(a_json({"a": "a.c+ abcc"}), token="a.c+").facts == {"a": "[secret] abcc"}
+    assert echoed(a_json({"a": "abc"}), token="abc").facts == {"a": "abc"}

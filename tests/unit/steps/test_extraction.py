@@ -97,6 +97,67 @@ def test_a_label_that_says_the_same_in_more_words_is_less_sure() -> None:
     assert output["metadata"]["total"]["logprobsConfidence"] < exact
 
 
+NUMBER = {"type": ["number", "null"]}
+DATE = {"type": ["string", "null"], "extend:type": "date"}
+NAMED = {"type": "object", "properties": {"name": STRING}}
+
+
+@pytest.mark.parametrize(
+    ("text", "properties", "values"),
+    [
+        (
+            "Subtotal: 80\nTax: 19\nTotal: 99",
+            {"tax_total": NUMBER, "net_total": NUMBER, "total": NUMBER},
+            {"tax_total": None, "net_total": None, "total": 99},
+        ),
+        (
+            "Date: 03/15/2026\nDue: 2026-04-14",
+            {"due_date": DATE, "invoice_date": DATE},
+            {"due_date": None, "invoice_date": None},
+        ),
+        ("Number: 7", {"order_number": STRING}, {"order_number": None}),
+        ("Total amount: 7", {"net_total_amount": NUMBER}, {"net_total_amount": None}),
+        (
+            "Due date: 2026-04-14",
+            {"date": DATE, "due_date": DATE, "payment_due_date": DATE},
+            {"date": None, "due_date": "2026-04-14", "payment_due_date": None},
+        ),
+        (
+            "Due date: 2026-04-14",
+            {"payment_due_date": DATE, "first_delivery_due_date": DATE},
+            {"payment_due_date": None, "first_delivery_due_date": None},
+        ),
+        (
+            "Grand total due: 5",
+            {"total": NUMBER, "grand": NUMBER, "due": NUMBER},
+            {"total": None, "grand": 5, "due": None},
+        ),
+        ("Grand total: 5", {"totals": {"type": "array", "items": NUMBER}, "total": NUMBER}, {"totals": [], "total": 5}),
+        ("Customer name: Joe", {"vendor": NAMED}, {"vendor": {"name": None}}),
+        ("Name: Joe", {"vendor": NAMED, "customer": NAMED}, {"vendor": {"name": None}, "customer": {"name": None}}),
+        ("Name: Joe", {"vendor": NAMED, "name": STRING}, {"vendor": {"name": None}, "name": "Joe"}),
+    ],
+)
+def test_a_field_is_rather_null_than_another_ones_value(text: str, properties: Json, values: Json) -> None:
+    assert found(text, **properties)["value"] == values
+
+
+def test_a_label_may_lack_the_first_word_of_a_name_that_is_told_without_it() -> None:
+    output = found("Due date: 2026-04-14\nGrand total: 5", payment_due_date=DATE, total=NUMBER)
+    assert output["value"] == {"payment_due_date": "2026-04-14", "total": 5}
+    assert output["metadata"]["payment_due_date"]["logprobsConfidence"] == 0.6
+
+
+def test_what_served_a_field_is_not_given_to_one_with_a_label_that_is_only_alike() -> None:
+    output = found("Invoice total: 5\nTotal due: 7", invoice=NUMBER, total=NUMBER)
+    assert output["value"] == {"invoice": 5, "total": 7}
+
+
+def test_a_label_that_the_owner_gave_counts_for_each_field_that_has_it() -> None:
+    given = {**NUMBER, "x-labels": ["Sum"]}
+    assert found("Sum: 5", one=given, two=given)["value"] == {"one": 5, "two": 5}
+
+
 def test_a_label_without_a_colon_counts_where_the_value_can_be_told_by_its_form() -> None:
     assert value_of("Field 1,234.50\n", {"type": "number"}) == 1234.5
     assert value_of("Field of dreams\n", STRING) is None
@@ -160,6 +221,28 @@ def test_arrays_of_objects_are_the_rows_of_the_table_that_has_their_columns(text
 def test_a_table_goes_on_under_its_head_on_the_next_page() -> None:
     head = "Description | Quantity | Unit price"
     document = a_document(f"{head}\na | 1 | 1", f"{head}\nb | 2 | 2")
+    assert [each["description"] for each in value_of(document, ITEMS)] == ["a", "b"]
+
+
+HEAD = ["Description", "Quantity", "Unit Price"]
+
+
+@pytest.mark.parametrize(
+    ("second", "descriptions"),
+    [
+        ([["Name", "Age", "Town"], ["Joe", 40, 5], ["Ann", 30, 6]], ["a"]),
+        ([["b", 2, 2]], ["a"]),
+        ([HEAD, ["b", 2, 2]], ["a", "b"]),
+        ([["More", "of", "them"], HEAD, ["b", 2, 2]], ["a", "b"]),
+    ],
+)
+def test_a_table_ends_with_its_sheet_unless_its_head_is_there_again(second: Any, descriptions: list[str]) -> None:
+    document = read("t.xlsx", a_workbook({"Items": [HEAD, ["a", 1, 1.5]], "Other": second}))
+    assert [each["description"] for each in value_of(document, ITEMS)] == descriptions
+
+
+def test_a_table_of_a_text_goes_on_over_its_pages() -> None:
+    document = a_document("Description | Quantity | Unit price\na | 1 | 1", "b | 2 | 2")
     assert [each["description"] for each in value_of(document, ITEMS)] == ["a", "b"]
 
 

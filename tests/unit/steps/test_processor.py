@@ -69,9 +69,9 @@ def test_the_end_of_a_run_is_told_with_its_steps(stand: Stand) -> None:
     stand.work(steps_after_parse(EXTRACT), TEXT)
     ((_, events),) = stand.runs.told
     assert events == (
+        "workflow_run.completed",
         "workflow_run.step_run.processed:0",
         "workflow_run.step_run.processed:1",
-        "workflow_run.completed",
     )
 
 
@@ -275,6 +275,35 @@ def test_a_run_that_a_client_cancelled_or_deleted_is_not_worked(stand: Stand, ch
     assert outcome.error.code == 499
     assert run == stand.runs.stored[place]
     assert not stand.egress.sent
+
+
+@pytest.mark.parametrize("amid", ["before", "between two steps", "in the last step", "in a step that fails"])
+def test_nothing_is_left_of_a_run_that_a_client_deleted_while_it_was_worked(stand: Stand, amid: str) -> None:
+    """Break: RunsProcessor._outcome, remove nothing."""
+    steps = (
+        [a_check()]
+        if amid in {"in the last step", "in a step that fails"}
+        else [a_check(), {**a_check(), "name": "again"}]
+    )
+    batch, (item,) = stand.batch(steps_after_parse(*steps), replace(TEXT, secrets={"token": "x"}))
+    place, other = RunPlace("acme", batch.id, 0), "runs/acme/other/0/source"
+    stand.blobs.put(other, b"another run's")
+
+    def deleted_meanwhile(sent: Sent | None) -> Answer:
+        stand.runs.stored[place] = a_run(0, batch, deleted=True, status=RunStatus.CANCELLED)
+        stand.blobs.put(f"{place.prefix}part-1", b"what a step stores after the files of the run were removed")
+        if sent is not None:
+            stand.clock.pass_(timedelta(seconds=3))
+        return Answer(400 if amid == "in a step that fails" else 200, body=b"{}")
+
+    failing(stand)
+    stand.egress.receivers["https://erp.example.com"] = deleted_meanwhile
+    if amid == "before":
+        deleted_meanwhile(None)
+    outcome, _ = stand.process(batch, item)
+    assert isinstance(outcome, Failure)
+    assert outcome.error.code == 499
+    assert list(stand.blobs.kept) == [other]
 
 
 def test_a_name_and_metadata_that_a_client_changed_stay(stand: Stand) -> None:

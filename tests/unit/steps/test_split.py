@@ -14,6 +14,7 @@ from batchwork.adapters.documents.reading import DocumentReader
 from batchwork.domain.item import Json
 from batchwork.domain.run import FileType, place_of_file
 from batchwork.processors.workflow_runs.step import Done, Part, StepFailed, Task
+from batchwork.processors.workflow_runs.steps import split
 
 INVOICE = {"id": "cls_invoice", "type": "invoice", "description": "An invoice", "keywords": ["invoice"]}
 RECEIPT = {"id": "cls_receipt", "type": "receipt", "description": "A receipt", "keywords": ["receipt"]}
@@ -121,16 +122,43 @@ class TestParts:
         assert invoice.file.blob is not None
         assert invoice.file.blob.startswith(task.run.place.prefix)
         stored = blobs.kept[invoice.file.blob]
-        assert (stored, blobs.types[invoice.file.blob]) == (invoice.content, "application/pdf")
+        assert blobs.types[invoice.file.blob] == "application/pdf"
         assert [page.text for page in read("part", stored).pages] == ["Invoice 1", "more of it"]
-        assert [page.text for page in read("part", receipt.content).pages] == ["Receipt"]
+        assert [page.text for page in read("part", blobs.kept[receipt.file.blob or ""]).pages] == ["Receipt"]
         assert len(blobs.kept) == 2
 
     def test_an_encrypted_pdfs_parts_need_no_password(self) -> None:
-        found, _, _ = self.of_pdf(password="open sesame")
-        piece = parts_of(found)[0].piece
-        assert [page.text for page in read("part", piece.content).pages] == ["Invoice 1", "more of it"]
-        assert piece.password is None
+        found, _, blobs = self.of_pdf(password="open sesame")
+        stored = blobs.kept[parts_of(found)[0].piece.file.blob or ""]
+        assert [page.text for page in read("part", stored).pages] == ["Invoice 1", "more of it"]
+
+    @pytest.mark.parametrize("password", [None, "open sesame"])
+    def test_a_part_can_be_cut_again(self, password: str | None) -> None:
+        pages = ("Receipt", "Invoice 1", "Invoice 2", "Receipt")
+        content, blobs = a_pdf(*(page.encode() for page in pages)), FakeRunBlobs()
+        document = DocumentReader().read("file.pdf", content)
+        if password is not None:
+            content = encrypted(content, user=password, owner="owner")
+        task = a_task(document=document, content=content, name="many.pdf", password=password, blobs=blobs)
+        outer = parts_of(done("SPLIT", a_config({**INVOICE, "keywords": ["1"]}, RECEIPT), task))[1].piece
+        inner = parts_of(done("SPLIT", a_config(INVOICE), replace(task, piece=outer)))
+        assert [part.piece.file.parent_id for part in inner] == [outer.file.id] * 2
+        stored = [read("part", blobs.kept[part.piece.file.blob or ""]) for part in inner]
+        assert [[page.text for page in each.pages] for each in stored] == [["Invoice 1"], ["Invoice 2"]]
+
+    def test_bytes_of_parts_are_not_kept_in_memory(self) -> None:
+        found, task, _ = self.of_pdf()
+        assert all(part.piece.content is task.piece.content for part in parts_of(found))
+
+    def test_parts_of_too_many_bytes_together_fail_the_run(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        _, _, blobs = self.of_pdf()
+        first, second = (len(kept) for kept in blobs.kept.values())
+        monkeypatch.setattr(split, "MAX_PART_BYTES", first + second)
+        self.of_pdf()
+        monkeypatch.setattr(split, "MAX_PART_BYTES", first + second - 1)
+        with pytest.raises(StepFailed, match="bytes together") as caught:
+            self.of_pdf()
+        assert (caught.value.reason, caught.value.retryable) == ("FILE_SIZE_TOO_LARGE", False)
 
     def test_a_part_is_a_file_of_the_run_that_names_its_parent(self) -> None:
         found, task, _ = self.of_pdf()

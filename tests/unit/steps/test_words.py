@@ -78,7 +78,7 @@ def test_a_pattern_counts_more_than_a_keyword() -> None:
     by_pattern = a_class(id="pattern", patterns=[r"INV-\d+"])
     by_keyword = a_class(id="keyword", keywords=["invoice"])
     assert ranked("Invoice INV-77", by_keyword, by_pattern) == [("pattern", 2), ("keyword", 1)]
-    (match, _) = matches(kinds_of([by_pattern, by_keyword]), "Invoice INV-77")
+    (match, _) = matches(kinds_of([by_pattern, by_keyword]), "Invoice INV-77", lambda: None)
     assert match.found == ("pattern 1",)
 
 
@@ -139,3 +139,16 @@ def test_what_is_wrong_with_classes_is_told_at_its_place(classes: Any, says: str
 def test_sound_classes_are_fine() -> None:
     classes = [INVOICE, {"id": "x", "type": "y", "keywords": ["amount due"], "patterns": [r"(?i)no\.? (\d+)"]}]
     assert told(problems_of(classes, "here")) == []
+
+
+def test_the_time_that_is_left_is_looked_at_before_each_class_and_each_pattern() -> None:
+    looks: list[None] = []
+    kinds = kinds_of([a_class(id="one", patterns=["a", "b", "c"]), a_class(id="two", keywords=["a"])])
+    matches(kinds, "text", lambda: looks.append(None))
+    assert len(looks) == 5
+
+    def over() -> None:
+        raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        matches(kinds, "text", over)

@@ -33,6 +33,7 @@ def a_delivery(
     version: str | None = None,
     payload: PayloadRef | None = None,
     replay_of: str | None = None,
+    recovered: bool = False,
     trial: bool = False,
 ) -> Delivery:
     return Delivery(
@@ -53,6 +54,7 @@ def a_delivery(
         version=version,
         payload=payload,
         replay_of=replay_of,
+        recovered=recovered,
         trial=trial,
     )
 

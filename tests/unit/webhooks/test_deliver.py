@@ -7,14 +7,18 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from fakes.clock import FakeClock
 from fakes.egress import FakeEgress
 from standardwebhooks import Webhook
+from unit.webhooks.deliveries import a_delivery
 from unit.webhooks.sending import ORIGIN, World
 
 from batchwork.domain.errors import EgressRefused
-from batchwork.domain.webhook import DeliveryStatus
+from batchwork.domain.webhook import HOLD, DeliveryStatus
 from batchwork.ports import Answer
 from batchwork.use_cases.room import Room
+
+SECOND = timedelta(seconds=1)
 
 
 class CrashError(Exception):
@@ -143,7 +147,10 @@ def test_a_name_that_resolves_to_a_private_address_is_refused_at_every_attempt(w
     assert world.deliver(3) is DeliveryStatus.DELIVERED
 
 
-def test_an_attempt_is_given_ten_seconds(world: World) -> None:
+@pytest.mark.parametrize(("style", "seconds"), [("codeer", 10), ("voxburst", 10), ("extend", 30)])
+def test_an_attempt_is_given_ten_seconds_and_to_endpoints_of_workflow_runs_thirty(style: str, seconds: int) -> None:
+    """Spec workflow runs 4.9: timeout 30 s."""
+    world = World(delivery=a_delivery(style=style))
     given: list[timedelta] = []
 
     class Measuring(FakeEgress):
@@ -154,7 +161,15 @@ def test_an_attempt_is_given_ten_seconds(world: World) -> None:
             return Answer(200)
 
     world.deliver(egress=Measuring())
-    assert given == [timedelta(seconds=10)]
+    assert given == [timedelta(seconds=seconds)]
+    assert timedelta(seconds=seconds) + 10 * SECOND <= HOLD  # time to record it
+
+
+def test_a_slot_outlasts_the_longest_attempt(world: World) -> None:
+    with Room(world.slots, world.clock, "this sender").with_receiver(world.delivery):
+        world.clock.pass_(timedelta(seconds=40))
+        with Room(world.slots, world.clock, "another").with_receiver(world.delivery) as other:
+            assert not other
 
 
 def test_a_repeated_message_does_nothing(world: World) -> None:
@@ -201,7 +216,7 @@ def test_of_many_senders_given_one_message_one_sends(world: World) -> None:
 
 def test_a_sender_that_outlived_its_hold_records_nothing_and_queues_nothing(world: World) -> None:
     world.answers(Answer(500))
-    slow = FakeEgress({ORIGIN: lambda _: (world.clock.pass_(timedelta(seconds=31)), world.deliver(), Answer(200))[2]})
+    slow = FakeEgress({ORIGIN: lambda _: (world.clock.pass_(HOLD + SECOND), world.deliver(), Answer(200))[2]})
     slow.names = world.egress.names
     assert world.deliver(egress=slow) is None
     assert [a.status for a in world.stored().attempts] == [500]
@@ -244,7 +259,7 @@ def test_dying_around_any_step_never_loses_the_delivery(world: World, dies: Any,
     world.answers(Answer(500), Answer(500), Answer(200))
     with pytest.raises(CrashError):
         world.deliver(**{port: dies(getattr(world, port), verb)})
-    world.clock.pass_(timedelta(seconds=40))  # the hold is over and SQS shows the message again
+    world.clock.pass_(HOLD + 10 * SECOND)  # the hold is over and SQS shows the message again
     world.deliver(1)
     for _ in range(12):  # and what SQS does not know of, the sweeper does
         if world.stored().status is DeliveryStatus.DELIVERED:
@@ -262,34 +277,62 @@ def test_dying_around_any_step_never_loses_the_delivery(world: World, dies: Any,
 def test_a_message_that_comes_again_while_the_attempt_is_held_does_nothing(world: World) -> None:
     with pytest.raises(CrashError):
         world.deliver(egress=dies_before(world.egress, "post"))
-    world.clock.pass_(timedelta(seconds=29))
+    world.clock.pass_(HOLD - SECOND)
     assert world.deliver() is None
-    world.clock.pass_(timedelta(seconds=1))
+    world.clock.pass_(SECOND)
     assert world.deliver() is DeliveryStatus.DELIVERED
 
 
-def test_a_message_without_room_waits_in_the_queue_and_then_for_the_sweeper(world: World) -> None:
-    busy = world.delivery.receiver
-    delays = []
-    for waits in range(6):
-        assert world.slots.take(
-            "acme", busy, "another sender", world.clock.now() + timedelta(seconds=30), world.clock.now()
-        )
-        status = deliver_after(world, waits)
-        assert status is None
-        if world.queue.sent:
-            ((_, number, delay),) = world.queue.sent
-            assert (number, world.queue.waits[-1]) == (1, waits + 1)
-            delays.append(delay.total_seconds())
-            world.queue.sent.clear()
-            world.clock.pass_(delay)
-    assert delays == [1, 2, 4, 8, 16]
+def without_room(world: World, until: timedelta) -> list[float]:
+    """Let the message come back as the queue brings it, while another sender is busy with the receiver; return its waits."""
+    busy, free_at, waits = world.delivery.receiver, world.clock.now() + until, list[float]()
+    assert world.slots.take("acme", busy, "another sender", free_at, world.clock.now())
+    while deliver_after(world, len(waits)) is None and world.queue.sent:
+        ((_, number, delay),) = world.queue.sent
+        assert (number, world.queue.waits[-1]) == (1, len(waits) + 1)
+        waits.append(delay.total_seconds())
+        world.queue.sent.clear()
+        for _ in range(int(delay.total_seconds())):
+            world.clock.pass_(SECOND)
+            assert world.sweep() == []  # it is in the queue: a second message would double at each sweep
+    return waits
+
+
+def test_a_message_without_room_waits_in_the_queue_for_ten_minutes_and_then_for_the_sweeper() -> None:
+    """Break: Deliver._wait_for_room, do not postpone."""
+    world = World(clock=FakeClock(chance=0.5))
+    assert without_room(world, timedelta(minutes=11)) == [1, 2, 4, 8, 16, *[20] * 30]
     assert world.egress.sent == []
-    assert timedelta(seconds=60) <= world.stored().due_at - world.clock.now() <= timedelta(seconds=120)
-    world.slots.free("acme", busy, "another sender")
+    assert world.stored().due_at - world.clock.now() == timedelta(seconds=90)
+    world.slots.free("acme", world.delivery.receiver, "another sender")
     world.clock.at = world.stored().due_at
     assert world.sweep() == [world.delivery.id]
     assert world.deliver() is DeliveryStatus.DELIVERED
+
+
+def test_a_message_without_room_is_delivered_within_seconds_of_room() -> None:
+    world = World(clock=FakeClock(chance=0.999))
+    since = world.clock.now()
+    without_room(world, timedelta(minutes=3))
+    assert world.stored().status is DeliveryStatus.DELIVERED
+    assert world.clock.now() - since <= timedelta(minutes=3, seconds=26)
+
+
+def test_later_waits_for_room_are_spread() -> None:
+    waits = []
+    for chance in (0.0, 0.999):
+        world = World(clock=FakeClock(chance=chance))
+        waits.append(without_room(world, timedelta(minutes=2))[5])
+    assert waits[0] == 15
+    assert 24 < waits[1] <= 25
+
+
+def test_a_message_that_is_lost_while_it_waits_for_room_is_the_sweepers(world: World) -> None:
+    assert world.slots.take("acme", world.delivery.receiver, "x", world.clock.now() + timedelta(1), world.clock.now())
+    deliver_after(world, 5)
+    assert world.stored().next_attempt_at == world.clock.now() + timedelta(seconds=15)
+    world.clock.pass_(timedelta(minutes=14))
+    assert world.sweep() == [world.delivery.id]
 
 
 def deliver_after(world: World, waits: int) -> DeliveryStatus | None:
@@ -314,3 +357,24 @@ def test_one_sender_takes_one_slot_for_all_its_deliveries_to_a_receiver(world: W
         )
     with Room(world.slots, world.clock, "another").with_receiver(world.delivery) as other:
         assert other
+
+
+# ── When the next attempt is made, as logs show it ──
+
+
+@pytest.mark.parametrize(("number", "wait"), [(1, timedelta(seconds=5)), (4, timedelta(minutes=30))])
+def test_the_next_attempt_is_shown_at_its_own_time_and_not_at_the_sweepers(
+    world: World, number: int, wait: timedelta
+) -> None:
+    """Break: NextStep.next_at, return the due time."""
+    assert world.stored().next_attempt_at == world.delivery.created_at
+    world.answers(Answer(500))
+    for each in range(1, number + 1):
+        world.clock.pass_(timedelta(hours=1))
+        world.deliver(each)
+    assert world.stored().next_attempt_at == world.clock.now() + wait
+
+
+def test_what_has_ended_has_no_next_attempt(world: World) -> None:
+    world.deliver()
+    assert world.stored().next_attempt_at is None

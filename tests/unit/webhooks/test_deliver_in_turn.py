@@ -41,6 +41,7 @@ def test_what_is_beyond_the_rate_comes_again_in_its_turn_and_counts_as_no_attemp
     assert world.queue.sent == [(waiting.id, 1, MINUTE)]
     assert waiting.turn_at == world.clock.now() + MINUTE
     assert waiting.due_at == world.clock.now() + 2 * MINUTE  # the sweeper, should the message be lost
+    assert waiting.next_attempt_at == waiting.turn_at
     world.clock.pass_(MINUTE)
     assert world.deliver() is DELIVERED
     assert len(world.egress.sent) == 3

@@ -182,7 +182,7 @@ def test_an_endpoint_that_took_nothing_for_five_days_is_switched_off_at_its_next
     status = send_another(world)
     off = endpoint(world)
     assert not off.enabled
-    assert off == replace(ENDPOINT, enabled=False, revision=2, updated_at=world.clock.now())
+    assert off == replace(ENDPOINT, enabled=False, switched_off=True, revision=2, updated_at=world.clock.now())
     assert world.endpoints.told[-1] == (off, ("endpoint.disabled",))
     assert health(world).failures == 3
     # What is left of its deliveries ends at the next attempt; what it asked for before is as it was.

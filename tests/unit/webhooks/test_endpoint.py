@@ -11,12 +11,10 @@ from batchwork.domain.webhook_endpoint import PATIENCE, Health, secret_of
 from batchwork.use_cases.webhook_endpoints import random_secret
 
 
-def test_an_endpoint_wants_the_events_it_names_while_it_is_enabled() -> None:
-    endpoint = an_endpoint(events=("post.created", "post.failed"))
-    assert [endpoint.wants(name) for name in ("post.created", "post.failed", "post", "post.create")] == [
-        *(True, True, False, False),
-    ]
-    assert not an_endpoint(events=("post.created",), enabled=False).wants("post.created")
+def test_events_are_kept_for_an_endpoint_unless_its_owner_disabled_it() -> None:
+    assert an_endpoint().listens
+    assert an_endpoint(enabled=False, switched_off=True).listens
+    assert not an_endpoint(enabled=False).listens
 
 
 def test_a_secret_is_whsec_and_base64_of_its_bytes() -> None:

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from factories import AT
@@ -17,7 +18,7 @@ from batchwork.domain.item import Json
 from batchwork.domain.webhook import Delivery, DeliveryStatus, PayloadRef
 from batchwork.domain.webhook_endpoint import WebhookEndpoint, WebhookSubscription
 from batchwork.ports.operations import R, Slice
-from batchwork.use_cases.tell import SUBSCRIPTIONS, Audience, Tell, Told
+from batchwork.use_cases.tell import MAX_BODIES, SUBSCRIPTIONS, Audience, Tell, Told
 
 OF_THE_WORKFLOW = ("workflow", "workflow_1")
 
@@ -94,7 +95,7 @@ class World:
     deliveries: FakeDeliveries = field(default_factory=FakeDeliveries)
     queue: FakeDeliveryQueue = field(default_factory=FakeDeliveryQueue)
 
-    def tell(self, *events: Event) -> int:
+    def tell(self, *events: Event, until: datetime | None = None, spread: Callable[..., Any] = map) -> int | None:
         """Tell of events in an invocation of their own. Payloads of "by-url" go as URLs."""
 
         def told(event: Event, endpoint: WebhookEndpoint) -> Told | None:
@@ -105,7 +106,7 @@ class World:
             return Told(body, PayloadRef(payload["id"]) if endpoint.version == "by-url" else None)
 
         envelopes = {"voxburst": lambda event, _: Told(f"told of {event.id}".encode()), "extend": told}
-        return Tell(self.deliveries, self.queue, self.clock, envelopes)(events, self.audience())
+        return Tell(self.deliveries, self.queue, self.clock, envelopes, spread)(events, self.audience(), until)
 
     def audience(self) -> Audience:
         return Audience(self.endpoints, self.subscriptions)
@@ -126,6 +127,10 @@ def extend(
     name: str, version: str = "2026-02-09", *, events: tuple[str, ...] = (), enabled: bool = True
 ) -> WebhookEndpoint:
     return replace(an_endpoint(id=name, events=events, enabled=enabled), style="extend", version=version)
+
+
+def by_endpoint(delivery: Delivery) -> str:
+    return delivery.endpoint_id or ""
 
 
 @pytest.fixture
@@ -164,6 +169,75 @@ def test_an_event_that_comes_again_makes_no_second_delivery_and_queues_the_first
     world.tell(an_event())
     assert world.told() == [first]
     assert world.queue.sent == [(first.id, 1, timedelta())] * 2
+
+
+def test_an_event_that_comes_again_after_a_minute_leaves_its_deliveries_to_the_sweeper(world: World) -> None:
+    world.endpoints.add(an_endpoint())
+    event = an_event()
+    world.tell(event)
+    world.clock.pass_(timedelta(minutes=1))
+    world.tell(event)
+    assert len(world.queue.sent) == 1
+    world.endpoints.add(an_endpoint(id="wh_new"))
+    world.tell(event)  # what is stored just now is queued, however old the event is
+    assert [name for name, _, _ in world.queue.sent] == [each.id for each in sorted(world.told(), key=by_endpoint)]
+
+
+def test_deliveries_are_stored_side_by_side_and_queued_ten_in_a_call(world: World) -> None:
+    """Break: Tell, store them one after the other."""
+    calls: list[list[Any]] = []
+
+    def spread(call: Callable[[Any], Any], given: Iterable[Any]) -> list[Any]:
+        calls.append(list(given))
+        return [call(each) for each in calls[-1]]
+
+    for number in range(3):
+        world.endpoints.add(an_endpoint(id=f"wh_c{number}"))
+    assert world.tell(*(an_event(id=f"evt_c{n}") for n in range(30)), spread=spread) == 90
+    stored, queued, rest, last = calls
+    assert (len(stored), [len(each) for each in queued]) == (80, [10] * 8)
+    assert (len(rest), [len(each) for each in last]) == (10, [10])
+    assert len({name for name, _, _ in world.queue.sent}) == 90
+
+
+def test_no_more_large_bodies_are_made_than_there_is_memory_for(world: World) -> None:
+    """Break: _parts, count deliveries only."""
+    parts: list[int] = []
+
+    def spread(call: Callable[[Any], Any], given: Iterable[Any]) -> list[Any]:
+        found = list(given)
+        parts.append(len(found))
+        return [call(each) for each in found]
+
+    for number in range(5):
+        world.endpoints.add(an_endpoint(id=f"wh_c{number}"))
+    envelopes = {"voxburst": lambda _event, _endpoint: Told(b"x" * (MAX_BODIES // 2))}
+    assert Tell(world.deliveries, world.queue, world.clock, envelopes, spread)([an_event()], world.audience()) == 5
+    assert parts[::2] == [2, 2, 1]
+
+
+def test_who_has_no_time_left_tells_no_more_and_says_so(world: World) -> None:
+    world.endpoints.add(an_endpoint())
+    assert world.tell(an_event(), until=world.clock.now()) is None
+    assert world.told() == []
+    assert world.tell(an_event(), until=world.clock.now() + timedelta(seconds=1)) == 1
+
+
+def test_what_an_endpoint_wants_that_was_switched_off_is_kept_as_failed_and_not_queued(world: World) -> None:
+    """Break: Audience, take enabled endpoints only."""
+    world.endpoints.add(an_endpoint(id="wh_c1", enabled=False, switched_off=True))
+    world.endpoints.add(an_endpoint(id="wh_c2", enabled=False))
+    world.subscribe(extend("wh_c3"), "workflow_run.failed")
+    world.endpoints.replace(replace(extend("wh_c3", enabled=False), switched_off=True, revision=2))
+    world.tell(an_event(), an_event(id="evt_c2", type="workflow_run.failed", topic=OF_THE_WORKFLOW))
+    assert world.told_to() == ["wh_c1", "wh_c3"]
+    assert world.queue.sent == []
+    for each in world.told():
+        assert each.status is DeliveryStatus.FAILED
+        assert [(one.number, one.status, one.error) for one in each.attempts] == [
+            (1, None, "the webhook endpoint is disabled")
+        ]
+    assert world.deliveries.due(world.clock.now() + timedelta(days=1), 10) == []
 
 
 def test_no_two_events_or_endpoints_share_a_delivery(world: World) -> None:

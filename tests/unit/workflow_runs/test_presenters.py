@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -320,3 +321,10 @@ def test_a_batch_counts_each_status_and_they_add_up() -> None:
     assert "endTime" not in old
     assert new["endTime"] is None
     assert new["workflow"]["id"] == WORKFLOW
+
+
+def test_a_list_tells_how_many_files_a_run_has_where_it_shows_but_some() -> None:
+    run = a_run()
+    assert "fileCount" not in summary_object(run, Dialect.V2026)
+    shown = summary_object(replace(run, more_files=490), Dialect.V2026)
+    assert shown["fileCount"] == len(shown["files"]) + 490

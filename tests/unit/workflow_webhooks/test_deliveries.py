@@ -96,7 +96,7 @@ def test_one_that_is_under_way_says_when_it_goes_on(world: World) -> None:
     endpoint = world.endpoint()["id"]
     delivery = told(world, endpoint, status=DeliveryStatus.PENDING, attempts=())
     shown = world.ok("GET", f"{log_of(world, endpoint)}/{delivery.id}")
-    assert (shown["status"], shown["nextAttemptAt"]) == ("pending", "2026-01-15T10:31:00.000Z")
+    assert (shown["status"], shown["nextAttemptAt"]) == ("pending", "2026-01-15T10:30:00.000Z")
 
 
 def test_the_log_goes_on_by_a_token_and_is_narrowed_by_status(world: World) -> None:
@@ -152,11 +152,15 @@ def test_each_try_of_one_replay_makes_one_delivery(world: World) -> None:
     assert first == again
 
 
-def test_what_is_under_way_or_has_nowhere_to_go_is_not_replayed(world: World) -> None:
+def test_what_is_being_sent_or_has_nowhere_to_go_is_not_replayed(world: World) -> None:
     endpoint = world.endpoint()["id"]
     pending = told(world, endpoint, status=DeliveryStatus.PENDING)
-    refused = world("POST", f"{log_of(world, endpoint)}/{pending.id}/replay")
-    assert (refused.status, "under way" in refused.message) == (400, True)
+    path = f"{log_of(world, endpoint)}/{pending.id}/replay"
+    assert world.ok("POST", path)["id"] == pending.id
+    now = world.clock.now()
+    assert world.deliveries.begin(pending, 2, now + timedelta(minutes=1), now)
+    refused = world("POST", path)
+    assert (refused.status, "being made right now" in refused.message) == (400, True)
     failed = told(world, endpoint, 1)
     world.ok("POST", f"/webhook_endpoints/{endpoint}", {"status": "disabled"})
     for path, body in (
@@ -230,6 +234,19 @@ def test_a_trial_needs_no_body_goes_to_a_disabled_endpoint_and_is_never_by_url(w
     (sent,) = world.egress.sent
     assert json.loads(sent.body)["payload"]["id"] == made["id"]
     assert sent.headers["X-Ours"] == "yes"
+
+
+def test_a_trial_has_what_the_gateway_leaves_of_thirty_seconds(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[timedelta] = []
+    post = world.egress.post
+
+    def measured(url: str, body: bytes, headers: dict[str, str], timeout: timedelta, limit: int = 65_536) -> Answer:
+        given.append(timeout)
+        return post(url, body, headers, timeout, limit)
+
+    monkeypatch.setattr(world.egress, "post", measured)
+    world.ok("POST", f"/webhook_endpoints/{world.endpoint()['id']}/test")
+    assert timedelta(seconds=20) < given[0] <= timedelta(seconds=27)
 
 
 def test_a_trial_that_fails_is_told_and_not_repeated(world: World) -> None:

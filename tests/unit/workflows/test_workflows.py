@@ -398,6 +398,15 @@ def test_a_draft_that_did_not_change_is_kept_once(world: World) -> None:
     assert len(world.versions.stored) == 1
 
 
+def test_a_draft_whose_name_alone_changed_is_not_kept_anew(world: World) -> None:
+    made = world.made()
+    before = world.workflows.flow_for("acme", made.id, "draft")
+    world.workflows.update("acme", made.id, "Renamed", None)
+    after = world.workflows.flow_for("acme", made.id, "draft")
+    assert (after.workflow_name, after.version_id) == ("Renamed", before.version_id)
+    assert len(world.versions.stored) == 1
+
+
 @pytest.mark.parametrize("version", ["0", "01", "abc", "", "-1", "1.0", "latest", " 1", "٣", "1" * 10])
 def test_what_is_no_versions_name_is_refused_at_its_place(world: World, version: str) -> None:
     made = world.made()

@@ -182,6 +182,7 @@ class HttpEgress:
         # No body is None: http.client tells the length of an empty one with methods that have none.
         connection.request(message.method, target.path, message.body or None, message.headers_to(target))
         response = connection.getresponse()
+        length = response.length
         try:
             answered = response.read(limit + 1)
             # http.client says nothing of a body that ends before the length it was told.
@@ -195,6 +196,7 @@ class HttpEgress:
             " ".join(response.headers.get("Content-Type", "").split()),
             cut,
             response.headers.get("Location", "").strip(),
+            length,
         )
 
     def _retry_after(self, text: str | None) -> timedelta | None:

@@ -31,6 +31,13 @@ class Blobs(Protocol):
         """Return bytes; raises KeyError when there are none."""
 
 
+class RowBlobs(Blobs, Protocol):
+    """Where what crowds a row is kept until the row is refused."""
+
+    def drop(self, key: str) -> None:
+        """Remove bytes, if there are any."""
+
+
 def pack(value: Any) -> bytes:
     """Return a JSON value compact and compressed (zlib).
 

@@ -44,6 +44,10 @@ class S3Blobs:
                 return None
             raise
 
+    def drop(self, key: str) -> None:
+        """Remove bytes, if there are any."""
+        self._s3.delete_object(Bucket=self._bucket, Key=key)
+
     def presigned_post(self, key: str, expires: timedelta, limit: int) -> tuple[str, dict[str, Any]]:
         """Return (url, form fields) that let a client upload up to `limit` bytes."""
         answer = self._s3.generate_presigned_post(

@@ -14,7 +14,7 @@ from zlib import crc32
 from batchwork.adapters import aws
 from batchwork.domain.batch import Batch
 from batchwork.domain.resource import from_millis, millis_of
-from batchwork.domain.webhook import Delivery, Recovery
+from batchwork.domain.webhook import Delivery, DeliveryStatus, Recovery
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -32,6 +32,13 @@ class MessagesNotQueuedError(RuntimeError):
 
 def _delay(delay: timedelta) -> int:
     return min(_LONGEST_DELAY, max(0, ceil(delay.total_seconds())))
+
+
+def _send(sqs: SQSClient, url: str, entries: list[Any]) -> None:
+    """Send up to ten messages in one request. Raises MessagesNotQueuedError when one of them was refused."""
+    answer = sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    if answer.get("Failed"):
+        raise MessagesNotQueuedError(", ".join(failed["Code"] for failed in answer["Failed"]))
 
 
 class SqsWorkQueue:
@@ -55,9 +62,7 @@ class SqsWorkQueue:
                 }
                 for chunk in chunks[start : start + _ENTRIES]
             ]
-            answer = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
-            if answer.get("Failed"):
-                raise MessagesNotQueuedError(", ".join(failed["Code"] for failed in answer["Failed"]))
+            _send(self._sqs, self._url, entries)
 
 
 class SqsPostQueue:
@@ -76,6 +81,22 @@ class SqsPostQueue:
         )
 
 
+def _message(delivery: Delivery, delay: timedelta = timedelta(), waits: int = 0) -> Any:
+    """Return the message of a delivery's next attempt."""
+    told = {
+        "workspace_id": delivery.workspace_id,
+        "delivery_id": delivery.id,
+        "attempt": len(delivery.attempts) + 1,
+        "waits": waits,
+    }
+    return {
+        "MessageBody": json.dumps(told),
+        # A group id is at most 128 of a few characters (AWS limit): the receiver's checksum is.
+        "MessageGroupId": f"receiver-{crc32(delivery.receiver.encode()):08x}",
+        "DelaySeconds": _delay(delay),
+    }
+
+
 class SqsDeliveryQueue:
     """ports.DeliveryQueue: one message an attempt, one group a receiver; and one a page of a recovery, one group an
     endpoint.
@@ -87,20 +108,13 @@ class SqsDeliveryQueue:
 
     def send(self, delivery: Delivery, delay: timedelta = timedelta(), waits: int = 0) -> None:
         """Queue the delivery's next attempt."""
-        self._sqs.send_message(
-            QueueUrl=self._url,
-            MessageBody=json.dumps(
-                {
-                    "workspace_id": delivery.workspace_id,
-                    "delivery_id": delivery.id,
-                    "attempt": len(delivery.attempts) + 1,
-                    "waits": waits,
-                }
-            ),
-            # A group id is at most 128 of a few characters (AWS limit): the receiver's checksum is.
-            MessageGroupId=f"receiver-{crc32(delivery.receiver.encode()):08x}",
-            DelaySeconds=_delay(delay),
-        )
+        self._sqs.send_message(QueueUrl=self._url, **_message(delivery, delay, waits))
+
+    def send_many(self, deliveries: Sequence[Delivery]) -> None:
+        """Queue the next attempts of deliveries, ten a request."""
+        for start in range(0, len(deliveries), _ENTRIES):
+            part = deliveries[start : start + _ENTRIES]
+            _send(self._sqs, self._url, [{"Id": str(n), **_message(each)} for n, each in enumerate(part)])
 
     def recover(self, recovery: Recovery) -> None:
         """Queue a recovery."""
@@ -111,6 +125,7 @@ class SqsDeliveryQueue:
             "since": millis_of(recovery.since),
             "until": millis_of(recovery.until),
             "after": recovery.after,
+            "status": str(recovery.status),
         }
         self._sqs.send_message(
             QueueUrl=self._url,
@@ -122,4 +137,5 @@ class SqsDeliveryQueue:
 
 def recovery_of(told: dict[str, Any]) -> Recovery:
     """Return the recovery of a message."""
-    return Recovery(**told | {"since": from_millis(told["since"]), "until": from_millis(told["until"])})
+    times = {name: from_millis(told[name]) for name in ("since", "until")}
+    return Recovery(**told | times | {"status": DeliveryStatus(told.get("status", DeliveryStatus.FAILED))})

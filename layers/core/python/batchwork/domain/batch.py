@@ -122,6 +122,10 @@ class Batch:
             return self.stop
         return StopCause.EXPIRED if now >= self.deadline_at else None
 
+    def stopped_by(self, end: datetime) -> bool:
+        """Whether items of a batch that ended then may have ended without a worker."""
+        return self.stop is not None or end >= self.deadline_at
+
     def error_of(self, cause: StopCause) -> ItemError:
         """Return the error of an item that the cause kept from starting."""
         if cause is StopCause.CANCELLED:
@@ -144,6 +148,9 @@ class Tally:
 #: The sweeper's first look: a minute after that and its own period it must have healed a lost hand-over (2 minutes).
 FIRST_CHECK = timedelta(seconds=45)
 MAX_CHECK = timedelta(minutes=5)
+#: How long after a stopped batch's end the sweeper sees to what a family does with items that had no worker (the stream's
+#: reader does it at once).
+FOLLOW_UP = timedelta(minutes=2)
 
 
 def next_check(batch: Batch, now: datetime) -> tuple[datetime, int]:

@@ -7,7 +7,7 @@ row of its own: it is what its batch's rows say. Its row is written when it ends
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -132,7 +132,7 @@ class Run:
     """A run. listed: whether its batch is told of (the seed's batch endpoint made it) or is a request's own affair.
 
     revision: how often its row was written, 0 for a run without one. metadata, steps: empty in a brief, which is what
-    lists hold. settled_at: when its row first said that no worker is wanted any more (SETTLED). deleted: the row only
+    lists hold. more_files: of a brief, how many files it lacks; 0 of a whole run. settled_at: when its row first said that no worker is wanted any more (SETTLED). deleted: the row only
     remembers that there was a run. base_url: of the request that asked for it.
     """
 
@@ -144,6 +144,7 @@ class Run:
     listed: bool = True
     name: str | None = None
     files: tuple[RunFile, ...] = ()
+    more_files: int = 0
     metadata: Json = field(default_factory=dict)
     steps: tuple[StepRun, ...] = ()
     failure_reason: str | None = None
@@ -167,6 +168,23 @@ class Run:
     def batch_id(self) -> str | None:
         """Return the batch's id as clients see it, None for a run that was asked for alone."""
         return f"{BATCH_PREFIX}{self.place.batch_id}" if self.listed else None
+
+
+#: Files that a brief holds (the input's, and parts that were cut from it), and characters of each part's identifier.
+BRIEF_FILES, BRIEF_IDENTIFIER = 11, 40
+
+
+def in_brief(run: Run) -> Run:
+    """Return a run as lists hold it: short, whatever its steps found and however many parts they cut it into."""
+    kept = tuple(_in_brief(file) for file in run.files[:BRIEF_FILES])
+    return replace(run, metadata={}, steps=(), files=kept, more_files=run.more_files + len(run.files) - len(kept))
+
+
+def _in_brief(file: RunFile) -> RunFile:
+    identifier = (file.split or {}).get("identifier")
+    if not isinstance(identifier, str) or len(identifier) <= BRIEF_IDENTIFIER:
+        return file
+    return replace(file, split={**(file.split or {}), "identifier": identifier[:BRIEF_IDENTIFIER]})
 
 
 #: What the write of a run's row that brought it to a status is told as (spec 4.9).

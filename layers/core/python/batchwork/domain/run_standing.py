@@ -60,11 +60,6 @@ def unsettled(batch: Batch) -> Sequence[int]:
     return left if len(left) == batch.remaining else range(batch.total if batch.remaining else 0)
 
 
-def stopped(batch: Batch, at: datetime) -> bool:
-    """Whether runs of a batch that ended at a time may have ended without a worker."""
-    return batch.stop is not None or at >= batch.deadline_at
-
-
 def made_at(batch: Batch) -> datetime:
     """Return when a batch's runs were made, as precise as it is told."""
     return from_millis(millis_of(batch.created_at))

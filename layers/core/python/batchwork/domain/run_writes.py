@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 
 from batchwork.domain.item import CANCELLED, Failure, ItemError, Outcome, Result, Success
 from batchwork.domain.resource import to_millis
@@ -21,12 +22,15 @@ REASONS = {
     504: "SERVICE_UNAVAILABLE",
 }
 INTERNAL = "INTERNAL_ERROR"
+#: Step runs of one run that are told each by itself: the run's own event tells all. A run with more would keep the events of
+#: all other runs waiting, as each is a delivery for each endpoint.
+MAX_STEPS_TOLD = 100
 
 
 def following(before: Run | None, run: Run, at: datetime) -> tuple[Run, tuple[str, ...]]:
     """Return a run as its row is to be written after the row `before`, and the events that this write is.
 
-    The write that first settles a run tells its steps and its end; the one that ends what waited for a review tells that;
+    The write that first settles a run tells its end, and then its steps, the first MAX_STEPS_TOLD of them; the one that ends what waited for a review tells that;
     no other one tells anything. So no end is told twice, and none by two statuses under one revision.
     """
     settled_before = before is not None and before.status in SETTLED
@@ -35,14 +39,11 @@ def following(before: Run | None, run: Run, at: datetime) -> tuple[Run, tuple[st
     written = replace(run, revision=(before.revision if before else 0) + 1, updated_at=at, settled_at=settled_at)
     if run.deleted or run.status not in SETTLED or (before is not None and before.status is run.status):
         return written, ()
-    steps = (
-        ()
-        if settled_before
-        else tuple(
-            f"{STEP_PROCESSED}:{number}" for number, step in enumerate(run.steps) if step.status == RunStatus.PROCESSED
-        )
-    )
-    return written, (*steps, EVENTS[run.status])
+    if settled_before:
+        return written, (EVENTS[run.status],)
+    processed = (number for number, step in enumerate(run.steps) if step.status == RunStatus.PROCESSED)
+    steps = (f"{STEP_PROCESSED}:{number}" for number in islice(processed, MAX_STEPS_TOLD))
+    return written, (EVENTS[run.status], *steps)
 
 
 def overlaid(run: Run, row: Run) -> Run:

@@ -43,16 +43,24 @@ SCHEDULES = {
         timedelta(hours=8),
     ),
 }
-#: Connect and read together; the same in all styles, since HOLD covers it.
+#: Connect and read together.
 ATTEMPT_TIMEOUT = timedelta(seconds=10)
-#: A sender owns its attempt this long: its timeout, and time to record what came of it.
-HOLD = timedelta(seconds=30)
+#: The timeouts of styles that have their own.
+ATTEMPT_TIMEOUTS = {
+    # Spec workflow runs 4.9.
+    "extend": timedelta(seconds=30),
+}
+#: A sender owns its attempt this long: the longest timeout, and time to record what came of it. One for all styles, since
+#: deliveries of several may share a slot of their receiver.
+HOLD = max(ATTEMPT_TIMEOUTS.values()) + timedelta(seconds=20)
 #: A Retry-After beyond this is not believed.
 MAX_RETRY_AFTER = timedelta(hours=24)
 #: Up to this part of a wait is added to it, so that deliveries that failed together do not come back together.
 JITTER = 0.1
 #: What is kept of the reason why an attempt failed, in characters.
 MAX_ERROR = 200
+#: Why a delivery ends whose endpoint is disabled.
+ENDPOINT_DISABLED = "the webhook endpoint is disabled"
 #: The receiver is gone for good: no further attempt (Standard Webhooks, operational considerations).
 GONE = 410
 #: The longest wait that the queue itself can delay (SQS limit); the sweeper watches over longer ones.
@@ -63,10 +71,14 @@ MAX_INLINE = 200_000
 URL_LIFE = timedelta(hours=1)
 #: The sweeper looks this long after a message should have come, so that it only repairs.
 SWEEPER_MARGIN = timedelta(seconds=60)
-
-
-#: Waits of a message that found its receiver's share of the senders taken; after them the sweeper brings it again.
-ROOM_WAITS = tuple(timedelta(seconds=2**n) for n in range(5))
+#: The first waits of a message that found its receiver's share of the senders taken: within the sweeper's margin.
+FIRST_ROOM_WAITS = tuple(timedelta(seconds=2**n) for n in range(5))
+#: The waits after those and how many there are, about ten minutes in all; then the sweeper brings the message again.
+ROOM_WAIT, LATER_ROOM_WAITS = timedelta(seconds=20), 30
+#: A later wait is so much shorter or longer, so that messages that came together do not all come back together.
+ROOM_JITTER = 0.25
+#: How long the later waits can be in all.
+ROOM_PATIENCE = ROOM_WAIT * LATER_ROOM_WAITS * (1 + ROOM_JITTER)
 
 
 class DeliveryStatus(StrEnum):
@@ -118,8 +130,11 @@ class Delivery:
     payload: set where the payload goes as a URL. The body is then the payload itself (JSON) until the delivery is stored;
     what is sent is the envelope of its style around a URL that is made for each attempt (`signature.by_url`).
     blob: the key under which the store keeps a payload, or a body of more than MAX_INLINE bytes: body is then empty.
+    recovered: set in the first delivery of its event once a replay of it was delivered, so that no recovery repeats it.
     trial: made to try an endpoint, and told of nothing that happened. turn_at: when the next attempt has its turn at an
     endpoint that takes so many a minute, None while it has to ask for one.
+    due_at: when the sweeper brings the next attempt, unless that was made. next_at: when the queue does, which is sooner;
+    None where the sweeper alone does, and in a delivery as it was made.
 
     Of the endpoint at each attempt, never stored: next_secret, which will sign alone once a rotation's overlap is over,
     and headers, which go with the others.
@@ -143,8 +158,10 @@ class Delivery:
     payload: PayloadRef | None = None
     blob: str | None = None
     replay_of: str | None = None
+    recovered: bool = False
     trial: bool = False
     turn_at: datetime | None = None
+    next_at: datetime | None = None
     next_secret: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -164,6 +181,23 @@ class Delivery:
         return SCHEDULES.get(self.style, SCHEDULE)
 
     @property
+    def timeout(self) -> timedelta:
+        """Return how long an attempt may take."""
+        return ATTEMPT_TIMEOUTS.get(self.style, ATTEMPT_TIMEOUT)
+
+    @property
+    def next_attempt_at(self) -> datetime | None:
+        """Return when the next attempt is made, None when there is none; one that has to wait for room comes later."""
+        if self.status is not DeliveryStatus.PENDING:
+            return None
+        if self.turn_at is not None:
+            return self.turn_at
+        if self.next_at is not None:
+            return self.next_at
+        made_now = not self.attempts and self.due_at <= self.created_at + SWEEPER_MARGIN
+        return self.created_at if made_now else self.due_at
+
+    @property
     def receiver(self) -> str:
         """Return the host and port that takes it: what hangs or fails together."""
         parts = urlsplit(self.url)
@@ -172,9 +206,11 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
-    """Every failed delivery to an endpoint, made from `since` on and before `until`, is to be made again.
+    """Every failed delivery to an endpoint, made from `since` on and before `until`, is to be made again; and every pending
+    one that has failed so far gets its next attempt now.
 
-    id: what the ids of the new deliveries follow from. after: of the last delivery that was looked at, None at first.
+    id: what the ids of the new deliveries follow from. status: which of the two are looked at, the failed ones first.
+    after: of the last delivery that was looked at, None at first.
     """
 
     id: str
@@ -183,6 +219,7 @@ class Recovery:
     since: datetime
     until: datetime
     after: str | None = None
+    status: DeliveryStatus = DeliveryStatus.FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +239,22 @@ class NextStep:
         if self.wait is None:
             return None
         return now + self.wait + (SWEEPER_MARGIN if self.delay is not None else timedelta())
+
+    def next_at(self, now: datetime) -> datetime | None:
+        """Return when the queue brings the next attempt, None when it does not."""
+        return None if self.delay is None else now + self.delay
+
+
+def room_wait(waits: int, chance: float) -> timedelta | None:
+    """Return the wait of a message that found no room `waits` times before, None when the sweeper is to bring it again.
+
+    chance: uniform in [0, 1), for jitter.
+    """
+    if waits < len(FIRST_ROOM_WAITS):
+        return FIRST_ROOM_WAITS[waits]
+    if waits < len(FIRST_ROOM_WAITS) + LATER_ROOM_WAITS:
+        return ROOM_WAIT * (1 + ROOM_JITTER * (2 * chance - 1))
+    return None
 
 
 def delivery_id(event_id: str, endpoint_id: str) -> str:

@@ -31,6 +31,7 @@ class WebhookEndpoint(Resource):
 
     previous: the secret before a rotation, which signs beside the present one until `previous_until`. rotation: the id of
     the ticket that it was made under.
+    switched_off: disabled because it failed for too long, and neither enabled nor disabled by its owner since.
     rate: deliveries that it takes a minute, None for as many as come. name, headers (sent with every delivery), version
     (whose shapes the payloads have) and url_threshold (bytes above which a payload goes as a URL, None for never) are of
     styles that have them.
@@ -41,6 +42,7 @@ class WebhookEndpoint(Resource):
     secret: str = field(repr=False)
     style: str
     enabled: bool = True
+    switched_off: bool = False
     previous: str | None = field(default=None, repr=False)
     previous_until: datetime | None = None
     rotation: str | None = None
@@ -50,9 +52,10 @@ class WebhookEndpoint(Resource):
     version: str | None = None
     url_threshold: int | None = None
 
-    def wants(self, event_type: str) -> bool:
-        """Whether an event is to be told here."""
-        return self.enabled and event_type in self.events
+    @property
+    def listens(self) -> bool:
+        """Whether events are kept for it: its owner wants it to be told, though nothing is sent while it is switched off."""
+        return self.enabled or self.switched_off
 
     def previous_at(self, now: datetime) -> str | None:
         """Return the secret before the last rotation while that one's overlap lasts."""

@@ -76,5 +76,5 @@ def workflow_core(workflow_id: str) -> str | None:
 
 
 def version_id(workflow_id: str, version: str) -> str:
-    """Return the id of a version: of a number, of ``draft``, or of a snapshot of the draft such as ``draft7``."""
+    """Return the id of a version: of a number, of ``draft``, or of a snapshot of the draft, ``draft`` and a digest."""
     return f"{VERSION_PREFIX}{workflow_core(workflow_id)}_{version}"

@@ -49,14 +49,34 @@ class DeliveryStore(Protocol):
         False when that attempt is recorded, somebody holds it, or the delivery ended.
         """
 
-    def postpone(self, delivery: Delivery, due_at: datetime, turn_at: datetime | None = None) -> None:
+    def postpone(
+        self,
+        delivery: Delivery,
+        due_at: datetime,
+        turn_at: datetime | None = None,
+        next_at: datetime | None = None,
+    ) -> None:
         """Move a pending delivery's next attempt; does nothing when that attempt was made meanwhile.
 
-        turn_at: when it has its turn, given to it by EndpointPace.
+        turn_at: when it has its turn, given to it by EndpointPace. next_at: when the queue brings it, where it does.
         """
 
-    def record(self, delivery: Delivery, attempt: Attempt, status: DeliveryStatus, due_at: datetime | None) -> Delivery:
-        """Record an attempt, its outcome and when the next is due; ends the hold, and uses up the turn. Of a replay that is
+    def hurry(self, delivery: Delivery, due_at: datetime, now: datetime) -> Delivery | None:
+        """Move a pending delivery's next attempt to now, and return the delivery as it then is. due_at: as of Delivery.
+
+        None, and nothing is changed, where somebody holds that attempt or it was made meanwhile, where it has its turn,
+        and where the delivery ended.
+        """
+
+    def record(
+        self,
+        delivery: Delivery,
+        attempt: Attempt,
+        status: DeliveryStatus,
+        due_at: datetime | None,
+        next_at: datetime | None = None,
+    ) -> Delivery:
+        """Record an attempt, its outcome and when the next is due (next_at: from the queue); ends the hold, and uses up the turn. Of a replay that is
         delivered, the first delivery is marked as recovered before that.
         """
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 
 from batchwork.domain import webhook_endpoint
 from batchwork.domain.resource import to_millis
-from batchwork.domain.webhook import Attempt, Delivery
+from batchwork.domain.webhook import ENDPOINT_DISABLED, Attempt, Delivery
 from batchwork.domain.webhook_endpoint import WebhookEndpoint
 from batchwork.ports import Clock
 from batchwork.ports.operations import Shelf
 from batchwork.ports.webhooks import EndpointHealth
 
 DELETED = "the webhook endpoint was deleted"
-DISABLED = "the webhook endpoint is disabled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Addressees:
         if endpoint is None:
             return Addressed(delivery, DELETED)
         addressed = endpoint.addressed(delivery, self.clock.now())
-        return Addressed(addressed, None if endpoint.enabled else DISABLED, endpoint.rate)
+        return Addressed(addressed, None if endpoint.enabled else ENDPOINT_DISABLED, endpoint.rate)
 
     def note(self, delivery: Delivery, attempt: Attempt) -> bool:
         """Note an attempt with the delivery's endpoint, and return whether that has failed for too long.
@@ -81,6 +80,6 @@ class Addressees:
         now = to_millis(self.clock.now())
         if endpoint is None or not endpoint.enabled or not self.health.get(workspace_id, endpoint_id).given_up(now):
             return
-        off = replace(endpoint, enabled=False, revision=endpoint.revision + 1, updated_at=now)
+        off = replace(endpoint, enabled=False, switched_off=True, revision=endpoint.revision + 1, updated_at=now)
         if self.endpoints.replace(off, webhook_endpoint.DISABLED):
             self.switched_off(off)

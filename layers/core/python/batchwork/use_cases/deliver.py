@@ -8,14 +8,16 @@ from datetime import timedelta
 from batchwork.domain.resource import to_millis
 from batchwork.domain.signature import by_url
 from batchwork.domain.webhook import (
+    FIRST_ROOM_WAITS,
     HOLD,
     LONGEST_DELAY,
-    ROOM_WAITS,
+    ROOM_PATIENCE,
     SWEEPER_MARGIN,
     URL_LIFE,
     Attempt,
     Delivery,
     DeliveryStatus,
+    room_wait,
     step_after,
 )
 from batchwork.ports import Clock, Egress
@@ -34,7 +36,7 @@ class Deliver:
 
     Dying anywhere loses nothing: before the record the hold runs out and the message comes again, so a receiver may
     see one attempt twice (with the same webhook-id); after it the sweeper finds the delivery by its due time.
-    A message that finds no room with its receiver waits in the queue for half a minute in all, then for the sweeper.
+    A message that finds no room with its receiver waits in the queue for about ten minutes in all, then for the sweeper.
     One to an endpoint that takes so many a minute waits for its turn, which counts as no attempt.
     """
 
@@ -62,11 +64,19 @@ class Deliver:
         with self.room.with_receiver(delivery) as room:
             if room:
                 return self._deliver(delivery, number) if self._has_turn(delivery, addressed.rate) else None
-        if waits < len(ROOM_WAITS):
-            self.queue.send(delivery, ROOM_WAITS[waits], waits + 1)
-        else:
-            self.deliveries.postpone(delivery, self.clock.now() + SWEEPER_MARGIN * (1 + self.clock.chance()))
+        self._wait_for_room(delivery, waits)
         return None
+
+    def _wait_for_room(self, delivery: Delivery, waits: int) -> None:
+        now, chance = self.clock.now(), self.clock.chance()
+        wait = room_wait(waits, chance)
+        if wait is None:
+            self.deliveries.postpone(delivery, now + SWEEPER_MARGIN * (1 + chance))
+            return
+        if waits == len(FIRST_ROOM_WAITS):
+            # Once for all later waits: as long as the message comes back, the sweeper is to bring no second one.
+            self.deliveries.postpone(delivery, now + ROOM_PATIENCE + SWEEPER_MARGIN, next_at=now + wait)
+        self.queue.send(delivery, wait, waits + 1)
 
     def _has_turn(self, delivery: Delivery, rate: int | None) -> bool:
         """Whether the delivery's turn is now; else it comes again when it is.
@@ -99,7 +109,8 @@ class Deliver:
         sent = Send(self.egress, self.clock)(whole, number)
         failing = self.addressees.note(delivery, sent.attempt)
         step = step_after(number, sent.attempt.status, sent.retry_after, self.clock.chance(), delivery.schedule)
-        recorded = self.deliveries.record(delivery, sent.attempt, step.status, step.due_at(self.clock.now()))
+        now = self.clock.now()
+        recorded = self.deliveries.record(delivery, sent.attempt, step.status, step.due_at(now), step.next_at(now))
         if sent.attempt not in recorded.attempts:
             return None  # outlived the hold: another sender made, recorded and followed up this attempt
         if step.delay is not None:

@@ -21,7 +21,8 @@ _AT_ONCE, _FEW = 8, 2
 class EndRuns:
     """Write the rows, with their events, of runs whose units were settled without a worker; idempotent.
 
-    Dying on the way is healed by the stream, which tells of the units again.
+    Dying on the way is healed by the stream, which tells of the units again, and by the sweeper, which sees to every stopped
+    batch a while after its end (`all`).
     keep: writes rows of items that ended with an error and have none (processors.workflow_runs.recording.Recorder.keep).
     """
 
@@ -33,7 +34,13 @@ class EndRuns:
         batch = self.batches.get(BatchRef(workspace_id, batch_id))
         if batch is None or batch.family != FAMILY:
             return 0
-        chunks = sorted({batch.cut.unit(number).chunk for number in unit_numbers})
+        return self._end(batch, sorted({batch.cut.unit(number).chunk for number in unit_numbers}), unit_numbers)
+
+    def all(self, batch: Batch) -> int:
+        """See to every run of an ended batch, chunk after chunk, and return how many there are."""
+        return sum(self._end(batch, [chunk], None) for chunk in range(batch.cut.chunks))
+
+    def _end(self, batch: Batch, chunks: Sequence[int], unit_numbers: Collection[int] | None) -> int:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             parts = pool.map(partial(self._ended, batch, unit_numbers), chunks)
             ended = [pair for part in parts for pair in part]
@@ -42,9 +49,10 @@ class EndRuns:
                 pass
         return len(ended)
 
-    def _ended(self, batch: Batch, unit_numbers: Collection[int], chunk: int) -> list[tuple[Item, Result]]:
+    def _ended(self, batch: Batch, unit_numbers: Collection[int] | None, chunk: int) -> list[tuple[Item, Result]]:
         state = self.batches.chunk(batch, chunk)
-        results = [result for unit in state.settled_units() if unit.number in unit_numbers for result in unit.results]
+        units = [unit for unit in state.settled_units() if unit_numbers is None or unit.number in unit_numbers]
+        results = [result for unit in units for result in unit.results]
         # Without inputs, a run is known by its place alone.
         items = [state.item(result.index) if state.items else Item(result.index, {}) for result in results]
         return list(zip(items, results, strict=True))

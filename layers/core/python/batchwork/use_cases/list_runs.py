@@ -4,26 +4,31 @@ By their last change a list merges two: runs whose rows are settled, from the in
 the walk began, from their batches, in the order of their making. What a walk shows of which follows from when it began,
 which its cursor tells: a run that is settled meanwhile is shown once, at its old place and as it is now. Runs that clients
 change meanwhile come at the end, those that were shown before once more: none is left out.
+
+The index follows writes, and writes follow the clock that they tell. So of runs that were settled in the last seconds
+before the walk, it is not known whether the index has them: the first page asks it, and the cursor tells which ones it had.
+They are shown where they changed, the others at their positions.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from enum import StrEnum
 
 from batchwork.domain.batch import Batch, BatchRef
 from batchwork.domain.item import Json
-from batchwork.domain.resource import from_millis, millis_of, to_millis
+from batchwork.domain.resource import to_millis
 from batchwork.domain.run import OPEN, Run, RunStatus, core_of
 from batchwork.domain.run_input import flow_of
-from batchwork.domain.run_standing import ended_at, made_at, stopped, unsettled
+from batchwork.domain.run_standing import ended_at, made_at, unsettled
 from batchwork.domain.workflow import FAMILY
 from batchwork.ports import BatchStore, Clock
 from batchwork.ports.workflow_runs import Mark, RunBatches, RunStore
 from batchwork.use_cases.run_positions import Positions, batch_of_mark
+from batchwork.use_cases.runs_shown import Begun, Shown
 
 #: Runs, and headers, that a page looks at beyond those it shows; one that found too little in them is short.
 SEARCHED, SEARCHED_HEADERS = 400, 1000
@@ -31,10 +36,6 @@ SEARCHED, SEARCHED_HEADERS = 400, 1000
 SEARCHED_CHUNKS = 50
 #: Sorts after every batch's id.
 _LAST = "~"
-#: How long the index may lack what was written.
-INDEXED = timedelta(seconds=5)
-#: How long after a batch's end runs may still lack their rows (use_cases.end_runs), until which their batch tells of them.
-UNTOLD = timedelta(minutes=15)
 
 
 class RunSort(StrEnum):
@@ -91,24 +92,25 @@ class ListRuns:
 
         cursor: that of the page before, with the same `wanted`. Raises ValueError for what is no cursor.
         """
-        begun = _Begun.of(cursor, to_millis(self.clock.now()))
+        begun = Begun.of(cursor, to_millis(self.clock.now()))
         batch: Batch | None = None
         if wanted.batch_id is not None:
-            batch = self._batch(workspace_id, core_of(wanted.batch_id))
+            batch = self.header(workspace_id, core_of(wanted.batch_id))
             if batch is None or not batch.attributes["listed"]:
                 return RunPage()
         return _Walk(self, workspace_id, wanted, batch, begun).page(limit)
 
-    def _batch(self, workspace_id: str, core: str | None) -> Batch | None:
+    def header(self, workspace_id: str, core: str | None) -> Batch | None:
+        """Return a batch of runs. core: the engine's id."""
         batch = None if core is None else self.batches.get(BatchRef(workspace_id, core))
         return batch if batch is not None and batch.family == FAMILY else None
 
-    def positions(self, workspace_id: str, wanted: Wanted, only: Batch | None, begun: _Begun) -> Positions:
+    def positions(self, workspace_id: str, wanted: Wanted, only: Batch | None, begun: Begun) -> Positions:
         """Return the walk through the positions of batches."""
         after = begun.position
         first = None
         if after is not None:
-            first = only or self._batch(workspace_id, batch_of_mark(after))
+            first = only or self.header(workspace_id, batch_of_mark(after))
 
         def given(last: Mark | None, limit: int) -> list[Batch]:
             if only is not None:
@@ -117,14 +119,16 @@ class ListRuns:
                 return self.made.made(workspace_id, after=last, ascending=wanted.ascending, limit=limit)
             if last is None and not wanted.ascending:
                 last = Mark(begun.at, _LAST)
-            return self.made.open(
+            found = self.made.open(
                 workspace_id,
-                since=begun.at,
-                stopped_since=begun.at - UNTOLD,
+                since=begun.indexed,
+                stopped_since=begun.told,
                 after=last,
                 ascending=wanted.ascending,
                 limit=limit,
             )
+            begun.cut_at(found.cut)
+            return found.batches
 
         def indexes(batch: Batch) -> Sequence[int]:
             if not wanted.may_hold(batch) or (wanted.sort is RunSort.UPDATED and not begun.lacks(batch)):
@@ -136,50 +140,15 @@ class ListRuns:
             first=first,
             after=after,
             ascending=wanted.ascending,
-            recorded=begun.at - INDEXED if wanted.sort is RunSort.UPDATED else None,
+            passed=begun.shown.__contains__,
+            recorded=begun.indexed if wanted.sort is RunSort.UPDATED else None,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    """When a walk began, and how far it has come in either list. first: this is its first page. end: when both lists were
-    at their end; from then on the walk goes through what was changed until then.
-    """
-
-    at: datetime
-    first: bool = True
-    row: Mark | None = None
-    position: Mark | None = None
-    end: datetime | None = None
-
-    @classmethod
-    def of(cls, cursor: Json | None, now: datetime) -> _Begun:
-        if cursor is None:
-            return cls(now)
-        try:
-            marks = [None if each is None else Mark(from_millis(int(each[0])), str(each[1])) for each in cursor["last"]]
-            row, position = marks
-            end = from_millis(int(cursor["end"])) if "end" in cursor else None
-            return cls(from_millis(int(cursor["at"])), False, row, position, end)
-        except (KeyError, TypeError, ValueError, IndexError, OverflowError) as exc:
-            raise ValueError("no cursor of runs") from exc
-
-    def cursor(self, row: Mark | None, position: Mark | None, end: datetime | None) -> Json:
-        last = [None if mark is None else [millis_of(mark.at), mark.id] for mark in (row, position)]
-        return {"at": millis_of(self.at), "last": last} | ({} if end is None else {"end": millis_of(end)})
-
-    def lacks(self, batch: Batch) -> bool:
-        """Whether a batch may have runs that the index lacked when the walk began."""
-        end = ended_at(batch)
-        if made_at(batch) > self.at:
-            return False
-        return end is None or end >= self.at or (stopped(batch, end) and end >= self.at - UNTOLD)
 
 
 class _Walk:
     """One page of a list."""
 
-    def __init__(self, runs: ListRuns, workspace_id: str, wanted: Wanted, batch: Batch | None, begun: _Begun) -> None:
+    def __init__(self, runs: ListRuns, workspace_id: str, wanted: Wanted, batch: Batch | None, begun: Begun) -> None:
         self._list, self._workspace_id, self._wanted, self._batch, self._begun = (
             runs,
             workspace_id,
@@ -189,17 +158,38 @@ class _Walk:
         )
         self._positions = runs.positions(workspace_id, wanted, batch, begun)
         self._rows: deque[Run] = deque()
-        self._seen: set[str] = set()
+        self._shown: Shown = begun.shown
+        self._headers: dict[str, Batch | None] = {}
         # The index holds settled runs only.
         self._more = wanted.sort is RunSort.UPDATED and wanted.status not in OPEN
         self._size = 1
         self._row, self._read, self._position = begun.row, begun.row, begun.position
         # The end, and whether the page came so far that the next one is to go on from it.
         self._end, self._reached = begun.end, begun.end
+        if begun.first and self._more:
+            self._look_for_the_latest()
+
+    def _look_for_the_latest(self) -> None:
+        """Note which runs of the last seconds before the walk the index has: these are shown there, the others at their
+        positions. Which is which is not asked again, since the answer would change while the walk goes on.
+        """
+        part = self._list.runs.updated(
+            self._workspace_id,
+            None if self._batch is None else self._batch.id,
+            after=Mark(self._begun.indexed + timedelta(milliseconds=1), ""),
+            until=self._begun.at,
+            ascending=True,
+            limit=SEARCHED,
+        )
+        for run in part.runs:
+            self._shown.add(run.place)
 
     def page(self, limit: int) -> RunPage:
         found: list[Run] = []
         looked = 0
+        # At the end of the list, it goes on from what was shown, and from what was skipped only where that is much: it ends
+        # with what was changed until it was read.
+        skipped: Mark | None = None
         while True:
             row = self._next_row(limit - len(found))
             position = None if self._end else self._positions.head()
@@ -207,12 +197,23 @@ class _Walk:
                 if self._goes_on():
                     continue
                 return RunPage(found)
-            if len(found) == limit or looked == limit + SEARCHED or self._tired(limit):
-                return RunPage(found, self._begun.cursor(self._row, self._position, self._reached))
+            tired = looked == limit + SEARCHED or self._tired(limit)
+            if not tired and self._end and self._settled(self._rows[0]) is None:
+                looked += 1
+                self._rows.popleft()
+                skipped = row
+                continue
+            if tired and skipped is not None:
+                self._row, self._reached = skipped, self._end
+            if tired or len(found) == limit:
+                return RunPage(
+                    found, replace(self._begun, row=self._row, position=self._position, end=self._reached).cursor
+                )
             looked += 1
             run: Run | None
             if position is None or (row is not None and (row < position) is self._wanted.ascending):
                 self._row, self._reached, run = row, self._end, self._settled(self._rows.popleft())
+                skipped = None
             else:
                 self._position, run = position, self._unsettled(limit - len(found))
             if run is not None and self._wanted.holds(run):
@@ -222,17 +223,48 @@ class _Walk:
         """Whether there is more at the end of both lists: runs that were settled and that clients changed meanwhile. Whether
         the walk was past their old places is not known: they are shown, perhaps again.
         """
-        if self._end or self._begun.first or self._wanted.sort is RunSort.CREATED or self._wanted.status in OPEN:
+        begun = self._begun
+        if self._end or (begun.first and begun.cut is None):
+            return False
+        if self._wanted.sort is RunSort.CREATED or self._wanted.status in OPEN:
             return False
         self._end = to_millis(self._list.clock.now())
-        self._read = Mark(self._begun.at + timedelta(milliseconds=1), "")
+        self._read = Mark(begun.indexed + timedelta(milliseconds=1), "")
         self._more = True
         return True
 
     def _settled(self, run: Run) -> Run | None:
-        """Return a run of the index, None for one that its position shows."""
-        late = run.settled_at is None or run.settled_at > self._begun.at
-        return None if self._end and late else run
+        """Return a run of the index, None for one that its position shows, or showed."""
+        begun = self._begun
+        late = run.settled_at is None or run.settled_at > begun.indexed
+        if self._end:
+            return self._late(run) if late else None if self._was_shown(run) else run
+        if run.updated_at <= begun.indexed:
+            return run
+        if late:
+            return run if run.place in self._shown else None
+        self._shown.add(run.place)
+        return run
+
+    def _was_shown(self, run: Run) -> bool:
+        """Whether a run that changed in the last seconds before the walk is shown where the index had it."""
+        return run.updated_at <= self._begun.at and run.place in self._shown
+
+    def _late(self, run: Run) -> Run | None:
+        """Return a run of the end of the list that was settled when the walk had begun, or just before: if a client changed
+        it since, or if its batch ended among so many that its position may have been passed over.
+        """
+        begun = self._begun
+        if run.settled_at is not None and run.settled_at <= begun.at < run.updated_at:
+            return run
+        if begun.cut is None or self._was_shown(run):
+            return None
+        if run.place.batch_id not in self._headers:
+            found = self._batch or self._list.header(self._workspace_id, run.place.batch_id)
+            self._headers[run.place.batch_id] = found
+        batch = self._headers[run.place.batch_id]
+        end = None if batch is None else ended_at(batch)
+        return run if batch and end is not None and made_at(batch) <= begun.at and end >= begun.cut else None
 
     def _tired(self, limit: int) -> bool:
         walked = self._positions
@@ -251,7 +283,6 @@ class _Walk:
             self._size = min(SEARCHED, 2 * self._size)
             self._rows.extend(part.runs)
             self._more = part.more
-            self._seen.update(run.id for run in part.runs)
             if part.runs:
                 self._read = Mark.of_run(part.runs[-1].updated_at, part.runs[-1].place)
         return Mark.of_run(self._rows[0].updated_at, self._rows[0].place) if self._rows else None
@@ -262,8 +293,9 @@ class _Walk:
         run = position.run
         if run is None or self._wanted.sort is RunSort.CREATED:
             return run
-        if position.settled_at is None or position.settled_at > self._begun.at:
+        begun, settled_at = self._begun, position.settled_at
+        if settled_at is None or settled_at > begun.at:
             return run
-        # It was settled so lately that the index lacked it: by now the walk is past its place.
-        late = self._begun.first and not self._wanted.ascending and run.id not in self._seen
-        return run if late and run.updated_at <= self._begun.at else None
+        if settled_at <= begun.indexed or run.place in self._shown:
+            return None
+        return run

@@ -16,6 +16,8 @@ from batchwork.ports.webhooks import DeliveryBodies, DeliveryQueue, DeliveryStor
 
 #: Failed deliveries that one message of a recovery looks at: a sender is done with them in seconds.
 AT_ONCE = 50
+#: Why a pending delivery is not replayed.
+BEING_MADE = "An attempt of this delivery is being made right now; see what comes of it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,10 @@ class Again:
             due_at=at + SWEEPER_MARGIN,
             status=DeliveryStatus.PENDING,
             attempts=(),
+            recovered=False,
             replay_of=delivery.original,
             turn_at=None,
+            next_at=None,
         )
         made = self.deliveries.get(wanted.workspace_id, wanted.id)
         if made is None:
@@ -56,33 +60,59 @@ class Again:
             self.queue.send(made)
         return made
 
+    def hurry(self, delivery: Delivery, url: str, now: datetime) -> Delivery | None:
+        """Have a pending delivery's next attempt made at once, and return the delivery. One that has its turn keeps it.
+
+        None where somebody makes that attempt right now, or it was made meanwhile. The attempt's number keeps it from
+        being made twice, by this message and by the one that was to bring it later.
+        """
+        if delivery.turn_at is not None:
+            return delivery
+        hurried = self.deliveries.hurry(delivery, now + SWEEPER_MARGIN, now)
+        if hurried is not None:
+            self.queue.send(replace(hurried, url=url))
+        return hurried
+
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Deliver one event again, at once, whether it was taken before or not."""
+    """Deliver one event again, at once, whether it was taken before or not; what is still to be delivered, is now."""
 
     again: Again
 
-    def check(self, delivery: Delivery, endpoint: WebhookEndpoint | None) -> None:
-        """Raise NotPermitted for a delivery that is still under way, or whose endpoint is switched off."""
-        if delivery.status is DeliveryStatus.PENDING:
-            raise NotPermitted(reason="This delivery is still under way; replay it when it has ended")
-        if endpoint is not None:
-            check_enabled(endpoint)
+    def check(self, endpoint: WebhookEndpoint) -> None:
+        """Raise NotPermitted for an endpoint that is switched off."""
+        check_enabled(endpoint)
 
     def __call__(self, delivery: Delivery, endpoint: WebhookEndpoint | None, ticket: Ticket) -> Delivery:
-        """Return the new delivery; each try of one piece of work returns the same one. Raises NotPermitted."""
+        """Return the new delivery, or a pending one itself; each try of one piece of work returns the same one.
+
+        Raises NotPermitted for one of which an attempt is being made, or whose payload is gone.
+        """
+        url, at = delivery.url if endpoint is None else endpoint.url, to_millis(ticket.at)
+        if ticket.again and delivery.attempts and delivery.attempts[-1].started_at > at:
+            return delivery  # it was pending when an earlier try asked for it, and had its attempt since
+        if delivery.status is DeliveryStatus.PENDING:
+            return self._hurried(delivery, url, at, ticket)
         try:
-            return self.again(
-                delivery, ticket.id, delivery.url if endpoint is None else endpoint.url, to_millis(ticket.at)
-            )
+            return self.again(delivery, ticket.id, url, at)
         except KeyError as exc:
             raise NotPermitted(reason="The payload of this delivery is no longer kept") from exc
+
+    def _hurried(self, delivery: Delivery, url: str, at: datetime, ticket: Ticket) -> Delivery:
+        hurried = self.again.hurry(delivery, url, at)
+        if hurried is not None:
+            return hurried
+        now = self.again.deliveries.get(delivery.workspace_id, delivery.id) or delivery
+        if not ticket.again and now.attempts == delivery.attempts and now.turn_at is None:
+            raise NotPermitted(reason=BEING_MADE)
+        return now
 
 
 @dataclass(frozen=True, slots=True)
 class Recover:
-    """Have all deliveries to an endpoint made again that failed since a time: begun here, worked by a sender.
+    """Have all deliveries to an endpoint made again that failed since a time, and those hurried that have failed so far:
+    begun here, worked by a sender.
 
     What is delivered again is what had failed when it was asked for; what fails afterwards is not.
     """
@@ -111,7 +141,8 @@ class WorkRecovery:
     """Work one page of a recovery, then queue the rest.
 
     Dying anywhere repeats the page: each delivery's id follows from the recovery and the event, so that none is made
-    twice, also where an event failed more than once. An endpoint that is switched off or removed meanwhile ends it.
+    twice, also where an event failed more than once. What a replay delivered since is not made again. An endpoint that is
+    switched off or removed meanwhile ends it.
     """
 
     again: Again
@@ -119,7 +150,7 @@ class WorkRecovery:
     clock: Clock
 
     def __call__(self, recovery: Recovery) -> int:
-        """Return how many deliveries of the page are made again."""
+        """Return how many deliveries of the page are made again, or hurried."""
         endpoint = self.endpoints.get(recovery.workspace_id, recovery.endpoint_id)
         if endpoint is None or not endpoint.enabled:
             return 0
@@ -129,17 +160,35 @@ class WorkRecovery:
             Wanted(
                 limit=AT_ONCE,
                 after=recovery.after,
-                status=DeliveryStatus.FAILED,
+                status=recovery.status,
                 since=recovery.since,
                 until=recovery.until,
             ),
         )
-        made = sum(self._made(delivery, recovery, endpoint) for delivery in page.entries if not delivery.trial)
+        work = self._made if recovery.status is DeliveryStatus.FAILED else self._hurried
+        made = sum(work(delivery, recovery, endpoint) for delivery in page.entries)
         if page.next is not None:
             self.again.queue.recover(replace(recovery, after=page.next))
+        elif recovery.status is DeliveryStatus.FAILED:
+            self.again.queue.recover(replace(recovery, after=None, status=DeliveryStatus.PENDING))
         return made
 
+    def _hurried(self, delivery: Delivery, recovery: Recovery, endpoint: WebhookEndpoint) -> bool:
+        # What had an attempt since the recovery was asked for had it by this recovery, or fails after it.
+        if not delivery.attempts or delivery.attempts[-1].started_at >= recovery.until:
+            return False
+        return self.again.hurry(delivery, endpoint.url, to_millis(self.clock.now())) is not None
+
+    def _recovered(self, delivery: Delivery) -> bool:
+        """Whether a replay of the delivery's event was delivered: the first delivery says so."""
+        if delivery.replay_of is None:
+            return delivery.recovered
+        first = self.again.deliveries.get(delivery.workspace_id, delivery.replay_of)
+        return first is not None and first.recovered
+
     def _made(self, delivery: Delivery, recovery: Recovery, endpoint: WebhookEndpoint) -> bool:
+        if delivery.trial or self._recovered(delivery):
+            return False
         # None that is made here is looked at by the pages that follow, whatever this sender's clock says.
         at = max(to_millis(self.clock.now()), recovery.until)
         try:

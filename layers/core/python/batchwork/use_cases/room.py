@@ -17,7 +17,7 @@ from batchwork.ports.webhooks import ReceiverSlots
 class Room:
     """One sender's way to its receivers: it takes one slot a receiver, however many deliveries it makes there at once.
 
-    A receiver that hangs holds its share for ten seconds at a time, and the other senders stay free for the others.
+    A receiver that hangs holds its share for as long as an attempt may take, and the other senders stay free for the others.
     A sender that dies leaves its slot until HOLD runs out. holder: unique to this process.
     """
 

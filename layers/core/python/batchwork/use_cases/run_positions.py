@@ -48,15 +48,16 @@ class Positions:
         first: Batch | None,
         after: Mark | None,
         ascending: bool,
+        passed: Callable[[RunPlace], bool],
         recorded: datetime | None = None,
     ) -> None:
         """given: batches in order. wanted: which indexes of a batch are looked at, in rising order. first: the batch that
-        `after`, the mark of a run, is in. recorded: runs that succeeded by then are left out, by what their chunk says,
+        `after`, the mark of a run, is in. passed: what is passed over, unread where it is known early enough. recorded: runs that succeeded by then are left out, by what their chunk says,
         which costs a fraction of their rows.
         """
         self._batches, self._runs, self._clock = batches, runs, clock
         self._given, self._wanted, self._ascending = given, wanted, ascending
-        self._first, self._after, self._recorded = first, after, recorded
+        self._first, self._after, self._passed, self._recorded = first, after, passed, recorded
         self._walk = self._places()
         self._ahead: deque[tuple[Mark, Batch, RunPlace]] = deque()
         self._read: deque[Position] = deque()
@@ -66,10 +67,19 @@ class Positions:
 
     def head(self) -> Mark | None:
         """Return the mark of the next position, None at the end."""
-        if self._read:
-            return self._read[0].mark
-        self._look_ahead(1)
-        return self._ahead[0][0] if self._ahead else None
+        while self._read:
+            run = self._read[0].run
+            if run is None or not self._passed(run.place):
+                return self._read[0].mark
+            self._read.popleft()
+        while True:
+            self._look_ahead(1)
+            if not self._ahead:
+                return None
+            mark, _, place = self._ahead[0]
+            if not self._passed(place):
+                return mark
+            self._ahead.popleft()
 
     def take(self, at_once: int) -> Position:
         """Return the next position, read with up to `at_once` that follow it."""
@@ -105,7 +115,8 @@ class Positions:
         for index in indexes if self._ascending else reversed(indexes):
             place = RunPlace(batch.workspace_id, batch.id, index)
             mark = Mark.of_run(made_at(batch), place)
-            if self._after is None or (mark > self._after if self._ascending else mark < self._after):
+            ahead = self._after is None or (mark > self._after if self._ascending else mark < self._after)
+            if ahead and not self._passed(place):
                 yield mark, batch, place
 
     def _positions(self, block: list[tuple[Mark, Batch, RunPlace]]) -> Iterator[Position]:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from batchwork.domain import signature
 from batchwork.domain.errors import EgressRefused
 from batchwork.domain.resource import to_millis
-from batchwork.domain.webhook import ATTEMPT_TIMEOUT, MAX_ERROR, Attempt, Delivery
+from batchwork.domain.webhook import MAX_ERROR, Attempt, Delivery
 from batchwork.ports import Answer, Clock, Egress
 
 
@@ -28,8 +28,12 @@ class Send:
     egress: Egress
     clock: Clock
 
-    def __call__(self, delivery: Delivery, number: int, timeout: timedelta = ATTEMPT_TIMEOUT) -> Sent:
-        """Send the delivery to its URL, signed with its secret, as attempt `number`; no failure is raised."""
+    def __call__(self, delivery: Delivery, number: int, timeout: timedelta | None = None) -> Sent:
+        """Send the delivery to its URL, signed with its secret, as attempt `number`; no failure is raised.
+
+        timeout: where there is less time than the delivery's style gives an attempt.
+        """
+        timeout = timeout or delivery.timeout
         # As precise as the store keeps it, so that a recorded attempt equals the one made.
         started_at = to_millis(self.clock.now())
         answer: Answer | None = None

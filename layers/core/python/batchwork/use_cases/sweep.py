@@ -38,7 +38,8 @@ class Sweep:
     """Every minute: queue deliveries whose attempt is due; queue again what nobody works, count what is settled, end what
     is past its deadline, and close what is done.
 
-    queues: by family. others: what else may be due, by the name that it is counted under. unexpected: told of an error
+    queues: by family. ended: by family, what is done with a stopped batch after its end, safe to be done again; the batch
+    is due until it was done. others: what else may be due, by the name that it is counted under. unexpected: told of an error
     that kept one batch or delivery from being healed, which the others survive; so do they one that kills the sweeper or
     takes all its time, since a batch's next look is noted before it is healed.
     Running twice at once does no harm: every step is a conditional write or a message that may come twice.
@@ -51,6 +52,7 @@ class Sweep:
     complete: Complete
     clock: Clock
     unexpected: Callable[[Exception], None]
+    ended: Mapping[str, Callable[[Batch], object]] = field(default_factory=dict)
     others: Mapping[str, DueWork] = field(default_factory=dict)
 
     def __call__(self, until: datetime | None = None) -> dict[str, int]:
@@ -84,7 +86,10 @@ class Sweep:
 
     def _heal(self, ref: BatchRef) -> None:
         batch = self.batches.get(ref)
-        if batch is None or batch.ended:
+        if batch is None:
+            return
+        if batch.ended:
+            self._follow_up(batch)
             return
         now = self.clock.now()
         if batch.stop is None and now >= batch.deadline_at:
@@ -97,6 +102,12 @@ class Sweep:
         batch = settle.all(batch, cause) if cause is not None else self._requeue(batch, check_at, checks)
         if not batch.remaining:
             self.complete(ref)
+
+    def _follow_up(self, batch: Batch) -> None:
+        self.batches.checked(batch, *next_check(batch, self.clock.now()))
+        if batch.family in self.ended:
+            self.ended[batch.family](batch)
+        self.batches.release(batch)
 
     def _requeue(self, batch: Batch, check_at: datetime, checks: int) -> Batch:
         now = self.clock.now()

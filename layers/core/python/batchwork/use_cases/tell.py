@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from threading import Lock
+from typing import Any
 
 from batchwork.domain.event import Event
-from batchwork.domain.webhook import SWEEPER_MARGIN, Delivery, PayloadRef, delivery_id
+from batchwork.domain.webhook import (
+    ENDPOINT_DISABLED,
+    SWEEPER_MARGIN,
+    Attempt,
+    Delivery,
+    DeliveryStatus,
+    PayloadRef,
+    delivery_id,
+)
 from batchwork.domain.webhook_endpoint import MAX_ENDPOINTS, WebhookEndpoint, WebhookSubscription
 from batchwork.ports import Clock
 from batchwork.ports.operations import Shelf
@@ -17,6 +26,10 @@ from batchwork.use_cases.walk import all_of
 
 #: Subscriptions read in one call: all that most workspaces have.
 SUBSCRIPTIONS = 250
+#: Deliveries stored side by side, and bytes of their bodies after which no more are made before these are stored.
+AT_ONCE, MAX_BODIES = 80, 1_000_000
+#: Messages queued in one call (SQS takes as many).
+MESSAGES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +64,20 @@ def delivery_of(
     )
 
 
+def undelivered(delivery: Delivery) -> Delivery:
+    """Return a delivery as it is kept that is not to be sent, as its endpoint was switched off: to be recovered once that is
+    enabled.
+    """
+    refused = Attempt(
+        number=1, started_at=delivery.created_at, latency=timedelta(), status=None, error=ENDPOINT_DISABLED
+    )
+    return replace(delivery, status=DeliveryStatus.FAILED, attempts=(refused,))
+
+
 @dataclass(frozen=True)
 class Audience:
     """The endpoints of workspaces and what they subscribe to, each workspace's read once: for events that happened before
-    it was made, and no others.
+    it was made, and no others. Endpoints that were switched off because they failed are among them: they may come back.
 
     One that outlived them would lack endpoints that were made before an event it is asked about. Subscriptions are read
     only for an event that needs one, in a workspace that has an endpoint. Safe to be asked by many threads.
@@ -62,7 +85,7 @@ class Audience:
 
     endpoints: Shelf[WebhookEndpoint]
     subscriptions: Shelf[WebhookSubscription]
-    _enabled: dict[str, list[WebhookEndpoint]] = field(default_factory=dict)
+    _able: dict[str, list[WebhookEndpoint]] = field(default_factory=dict)
     _asked: dict[str, dict[tuple[str, str, str], tuple[str, ...]]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
@@ -77,16 +100,16 @@ class Audience:
                 and (not event.versions or each.version in event.versions)
             ]
             if event.topic is None:
-                return [each for each in able if each.wants(event.type)]
+                return [each for each in able if event.type in each.events]
             if not able:
                 return []
             asked = self._subscriptions(event.workspace_id)
             return [each for each in able if event.type in asked.get((each.id, *event.topic), ())]
 
     def _endpoints(self, workspace_id: str) -> list[WebhookEndpoint]:
-        if workspace_id not in self._enabled:
-            self._enabled[workspace_id] = all_of(self.endpoints, workspace_id, lambda each: each.enabled, MAX_ENDPOINTS)
-        return self._enabled[workspace_id]
+        if workspace_id not in self._able:
+            self._able[workspace_id] = all_of(self.endpoints, workspace_id, lambda each: each.listens, MAX_ENDPOINTS)
+        return self._able[workspace_id]
 
     def _subscriptions(self, workspace_id: str) -> dict[tuple[str, str, str], tuple[str, ...]]:
         if workspace_id not in self._asked:
@@ -102,25 +125,58 @@ class Tell:
     """Make one delivery for each endpoint that wants an event, and queue it, however often the event comes.
 
     Dying before a delivery is stored is healed by the event, which comes again; before its message is queued, by that
-    too (the message is sent for a delivery that there is, and the sender knows an attempt it has made) or by the sweeper.
-    told: returns what an endpoint is sent, by style; None when what is to be told of is gone.
+    too (the message is sent for a delivery that there is, and the sender knows an attempt it has made) or by the sweeper,
+    which alone has those of an event that is older than its margin: so an event that comes again and again queues little.
+    What an endpoint that was switched off wants is kept as failed, and queued for nobody.
+    told: returns what an endpoint is sent, by style; None when what is to be told of is gone. spread: `map`, or the like that
+    makes its calls side by side.
     """
 
     deliveries: DeliveryStore
     queue: DeliveryQueue
     clock: Clock
     told: Mapping[str, Callable[[Event, WebhookEndpoint], Told | None]]
+    spread: Callable[..., Iterable[Any]] = map
 
-    def __call__(self, events: Iterable[Event], audience: Audience) -> int:
-        """Return how many deliveries the events have."""
+    def __call__(self, events: Iterable[Event], audience: Audience, until: datetime | None = None) -> int | None:
+        """Return how many deliveries the events have, None when there was no time for all of them. until: when it is over."""
         made = 0
+        for part in _parts(self._wanted(events, audience)):
+            if until is not None and self.clock.now() >= until:
+                return None
+            queued = [each for each in self.spread(self._stored, part) if each is not None]
+            tens = [queued[start : start + MESSAGES] for start in range(0, len(queued), MESSAGES)]
+            for _ in self.spread(self.queue.send_many, tens):
+                pass  # what a call raised is raised here
+            made += len(part)
+        return made
+
+    def _wanted(self, events: Iterable[Event], audience: Audience) -> Iterator[tuple[Event, Delivery]]:
         for event in events:
             for endpoint in audience.of(event):
                 told = self.told[endpoint.style](event, endpoint)
-                if told is None:
-                    continue
-                delivery = delivery_of(event, endpoint, told.body, self.clock.now(), told.payload)
-                self.deliveries.put(delivery)
-                self.queue.send(delivery)
-                made += 1
-        return made
+                if told is not None:
+                    delivery = delivery_of(event, endpoint, told.body, self.clock.now(), told.payload)
+                    yield event, delivery if endpoint.enabled else undelivered(delivery)
+
+    def _stored(self, wanted: tuple[Event, Delivery]) -> Delivery | None:
+        """Store a delivery, and return it when it is to be queued."""
+        event, delivery = wanted
+        new = self.deliveries.put(delivery)
+        if delivery.status is not DeliveryStatus.PENDING:
+            return None
+        return delivery if new or self.clock.now() - event.created_at <= SWEEPER_MARGIN else None
+
+
+def _parts(wanted: Iterable[tuple[Event, Delivery]]) -> Iterator[list[tuple[Event, Delivery]]]:
+    """Yield deliveries in parts that there is memory for."""
+    part: list[tuple[Event, Delivery]] = []
+    size = 0
+    for each in wanted:
+        part.append(each)
+        size += len(each[1].body)
+        if len(part) == AT_ONCE or size >= MAX_BODIES:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part

@@ -84,7 +84,8 @@ class WebhookEndpoints:
         return endpoint if self.endpoints.add(endpoint) else self.get(workspace_id, made_id)
 
     def change(self, workspace_id: str, endpoint_id: str, changes: Json) -> WebhookEndpoint:
-        """Replace the given fields (url, events, enabled, rate and the like); enabling forgets the failures.
+        """Replace the given fields (url, events, enabled, rate and the like); enabling forgets the failures. One that was
+        switched off is its owner's again once that enables or disables it.
 
         Raises NotFound, and Conflict when others were faster again and again.
         """
@@ -94,7 +95,8 @@ class WebhookEndpoints:
                 # First: a sender that is about to switch it off looks for failures after it read the endpoint.
                 self.health.clear(workspace_id, endpoint_id)
             now = to_millis(self.clock.now())
-            return replace(endpoint, **changes, revision=endpoint.revision + 1, updated_at=now), ()
+            off = endpoint.switched_off and "enabled" not in changes
+            return replace(endpoint, **changes, switched_off=off, revision=endpoint.revision + 1, updated_at=now), ()
 
         return revised(self.endpoints, self.get(workspace_id, endpoint_id), step, "Webhook")
 

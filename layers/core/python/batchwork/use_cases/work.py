@@ -101,7 +101,7 @@ class Work:
             return
         if job.crashed and not job.unit.single:
             self._split(batch, job, lease.token, stint)
-        elif job.attempt > self.retry.attempts:
+        elif job.attempt > (self.retry.crashes if job.crashed else self.retry.attempts):
             error = job.last.error if job.last else CRASHED
             ended = self._ended(job.unit.start, job.attempt - 1, error)
             self.processor.keep(batch, [(state.item(ended.index), ended)])

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
 from batchwork.domain.errors import InvalidRequest, NotFound, Problem
@@ -41,6 +42,8 @@ CREATED, DEPLOYED = "workflow.created", "workflow.deployed"
 LATEST = "latest"
 #: Rows that one read asks for.
 READ = 100
+#: Hexadecimal digits of the digest that names a snapshot of a draft: no two drafts of a workflow share one.
+DIGEST = 20
 #: What clocks of two functions may differ by, with room.
 SKEW = timedelta(minutes=5)
 _WORKFLOW, _VERSION = "Workflow", "Workflow version"
@@ -191,7 +194,7 @@ class Workflows:
         none.
 
         place: where the request names the version. A run of the draft is to go through what the draft is now: a copy of it is
-        kept under its revision. Raises NotFound; InvalidRequest for what is no version's name.
+        kept under a digest of its steps. Raises NotFound; InvalidRequest for what is no version's name.
         """
         if version not in {None, DRAFT} and not _NUMBER.fullmatch(version or ""):
             message = 'Must be the number of a version, such as "1", or "draft"'
@@ -211,8 +214,11 @@ class Workflows:
         )
 
     def _pinned(self, workflow: Workflow) -> WorkflowVersion:
-        """Return the draft as it is now, kept under its revision: whoever keeps it first, all keep the same."""
-        name = version_id(workflow.id, f"{DRAFT}{workflow.revision}")
+        """Return the draft as it is now, kept under a digest of its steps: whoever keeps it first, all keep the same, and a
+        change of the name alone keeps no other.
+        """
+        digest = sha256(json.dumps(workflow.steps).encode()).hexdigest()[:DIGEST]
+        name = version_id(workflow.id, f"{DRAFT}{digest}")
         standing = self.versions.get(workflow.workspace_id, name)
         if standing is not None:
             return standing

@@ -7,9 +7,7 @@ import re
 from collections.abc import Iterable
 
 from batchwork.domain.document import Unreadable, unreadable
-
-#: Characters after which reading a file stops being of use to anybody.
-MAX_TEXT = 2_000_000
+from batchwork.domain.run import MAX_TEXT
 
 
 def decoded(name: str, content_type: str, content: bytes) -> str:

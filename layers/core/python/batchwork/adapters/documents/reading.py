@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from batchwork.adapters.documents.plain import MAX_TEXT, decoded
+from batchwork.adapters.documents.plain import decoded
 from batchwork.domain.document import Document, Page, Unreadable, unreadable
 from batchwork.domain.file_types import sniffed
 from batchwork.domain.flow_file import MAX_FILE
-from batchwork.domain.run import FileType
+from batchwork.domain.run import MAX_TEXT, FileType
 
 #: Pages of what is no PDF (which has its own bound).
 MAX_PAGES = 2_000

@@ -7,16 +7,22 @@ from collections.abc import Iterator
 from typing import Any
 
 import docx
+from docx.enum.style import WD_STYLE_TYPE
+from docx.styles import BabelFish
 
 from batchwork.adapters.documents.archive import MAX_ARCHIVE_BYTES, MAX_ARCHIVE_ENTRIES, MAX_PART_BYTES, judged
 from batchwork.adapters.documents.plain import joined
-from batchwork.domain.document import Page, unreadable
+from batchwork.domain.document import Page, Unreadable, unreadable
+from batchwork.domain.errors import UnreadableDocument
+from batchwork.domain.run import MAX_TEXT
 
 __all__ = ["MAX_ARCHIVE_BYTES", "MAX_ARCHIVE_ENTRIES", "MAX_PART_BYTES", "pages_of_docx", "text_of_docx"]
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 #: Stands for the end of a page in text that is not yet divided.
 _BREAK = "\f"
+#: Of all tables together; python-docx takes some seconds for them.
+MAX_CELLS = 250_000
 
 
 def text_of_docx(name: str, content: bytes) -> str:
@@ -45,22 +51,61 @@ def pages_of_docx(name: str, content: bytes) -> tuple[Page, ...]:
 def _read(name: str, content: bytes, *, breaks: bool = False) -> list[str]:
     judged(name, content, "word/document.xml", "Word document (.docx)")
     try:
-        return list(_blocks_of(docx.Document(io.BytesIO(content)), breaks=breaks))
+        return list(_bounded(name, docx.Document(io.BytesIO(content)), breaks=breaks))
+    except UnreadableDocument:
+        raise
     except Exception as exc:  # a broken file surfaces as any error there is, lxml's included
         raise unreadable(name, "it is damaged, or not a Word document") from exc
 
 
-def _blocks_of(part: Any, *, breaks: bool) -> Iterator[str]:
-    """Yield paragraphs and table rows in the order they stand; headings are marked as in Markdown."""
-    for block in part.iter_inner_content():
+def _bounded(name: str, document: Any, *, breaks: bool) -> Iterator[str]:
+    """Yield what stands in a document until there is more than is read of any."""
+    characters = 0
+    for block, cells in _blocks_of(document, breaks=breaks):
+        characters += len(block) + 1
+        if cells > MAX_CELLS:
+            raise unreadable(name, f"its tables have more than {MAX_CELLS} cells", Unreadable.FILE_SIZE_TOO_LARGE)
+        yield block
+        if characters > MAX_TEXT:
+            if breaks:  # pages are told in full or not at all
+                reason = f"it has more than {MAX_TEXT} characters of text"
+                raise unreadable(name, reason, Unreadable.FILE_SIZE_TOO_LARGE)
+            return
+
+
+def _blocks_of(document: Any, *, breaks: bool) -> Iterator[tuple[str, int]]:
+    """Yield paragraphs and table rows in the order they stand, with the number of cells until there; headings are marked as
+    in Markdown.
+    """
+    headings, cells = _headings_of(document), 0
+    for block in document.iter_inner_content():
         if hasattr(block, "rows"):
             for row in block.rows:
-                yield " | ".join(" ".join(cell.text.split()) for cell in row.cells)
+                # row.cells has a cell once for each column that it spans, which may be a billion
+                found = row._tr.tc_lst  # noqa: SLF001 -- each cell once
+                cells += len(found)
+                yield (" | ".join(_text_of_cell(cell) for cell in found) if cells <= MAX_CELLS else ""), cells
             continue
         text = _text_with_breaks(block) if breaks else block.text
         if text.strip() or _BREAK in text:
-            heading = (block.style.name or "").startswith(("Heading", "Title")) if block.style is not None else False
-            yield f"\n# {text}" if heading else f"\n{text}"
+            heading = block._p.style in headings  # noqa: SLF001 -- block.style looks through all styles each time
+            yield (f"\n# {text}" if heading else f"\n{text}"), cells
+
+
+def _text_of_cell(cell: Any) -> str:
+    return " ".join(" ".join(paragraph.text for paragraph in cell.p_lst).split())
+
+
+def _headings_of(document: Any) -> frozenset[str | None]:
+    """Return the ids of the styles of headings, None where paragraphs without a style are headings, too."""
+    styles = document.styles
+    found: set[str | None] = {
+        style.styleId
+        for style in styles.element.style_lst
+        if BabelFish.internal2ui(style.name_val or "").startswith(("Heading", "Title"))
+    }
+    default = styles.default(WD_STYLE_TYPE.PARAGRAPH)
+    return frozenset(found | {None} if default is not None and default.style_id in found else found - {None})
 
 
 def _text_with_breaks(paragraph: Any) -> str:

@@ -14,7 +14,7 @@ from typing import Any, overload
 from batchwork.adapters.dynamodb import keys
 from batchwork.adapters.dynamodb.attributes import millis, row, time_of, unrow
 from batchwork.adapters.packing import Packer
-from batchwork.domain.batch import Batch, BatchStatus, StopCause, WebhookTarget
+from batchwork.domain.batch import FOLLOW_UP, Batch, BatchStatus, StopCause, WebhookTarget
 from batchwork.domain.chunk import Cut, Unit
 from batchwork.domain.item import Deferral, Item, ItemError, Result
 from batchwork.domain.lease import ChunkState, Lease, UnitState
@@ -45,17 +45,37 @@ def list_sk(batch: Batch) -> str:
     return f"{millis(batch.created_at):013d}#{batch.id}"
 
 
+def stopping(cause: StopCause, reason: str | None, check_at: datetime, token: str) -> tuple[str, dict[str, Any]]:
+    """Return the update that stops a batch, and its values in wire form, those of its condition among them."""
+    status = BatchStatus.CANCELLING if cause is StopCause.CANCELLED else BatchStatus.IN_PROGRESS
+    values = {
+        ":cause": str(cause),
+        ":status": str(status),
+        ":check": check_at,
+        ":token": token,
+        ":reason": reason,
+        ":in_progress": str(BatchStatus.IN_PROGRESS),
+        ":expired": str(StopCause.EXPIRED),
+        ":zero": 0,
+    }
+    update = "SET #stop = :cause, #status = :status, due_at = :check, stopped_by = :token"
+    return update + (", reason = :reason" if reason else ""), row(values)
+
+
 def closing(batch: Batch, status: BatchStatus, now: datetime) -> tuple[str, dict[str, Any]]:
     """Return the update that ends a batch, and its values in wire form. Ended ones are grouped by their end, those that
-    were stopped apart: not all of their items had a worker.
+    were stopped apart: not all of their items had a worker, so that they stay due until the sweeper saw to those.
     """
     at = "cancelled_at" if status is BatchStatus.CANCELLED else "completed_at"
     update, values = f"#status = :status, {at} = :now", {":status": str(status), ":now": now, ":zero": 0}
+    stopped = False
     if batch.family in GROUPED:
         update += ", group_pk = :pk, group_sk = :sk"
-        stopped = batch.stop is not None or now >= batch.deadline_at
+        stopped = batch.stopped_by(now)
         group = keys.ended_batches(batch.workspace_id, batch.family, stopped=stopped)
         values |= {":pk": group, ":sk": f"{millis(now):013d}#{list_sk(batch)}"}
+    if stopped:
+        return f"SET {update}, due_at = :check", row({**values, ":check": now + FOLLOW_UP})
     return f"SET {update} REMOVE due_pk, due_at", row(values)
 
 

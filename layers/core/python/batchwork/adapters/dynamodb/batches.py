@@ -23,6 +23,7 @@ from batchwork.adapters.dynamodb.batch_rows import (
     input_rows,
     list_pk,
     packed_unit,
+    stopping,
     unit_content,
 )
 from batchwork.adapters.dynamodb.calls import (
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
 #: Nobody holds the unit: never leased, given back, or its holder's lease ran out.
 _FREE = "(attribute_not_exists(#token) OR #until <= :now)"
 _IS_OPEN = "#status IN (:in_progress, :cancelling)"
-_OPEN_VALUES = {":in_progress": wire(str(OPEN[0])), ":cancelling": wire(str(OPEN[1]))}
+_OPEN_STATES = {":in_progress": str(OPEN[0]), ":cancelling": str(OPEN[1])}
 
 
 class DynamoBatches:
@@ -227,33 +228,23 @@ class DynamoBatches:
 
     def start(self, batch: Batch, now: datetime) -> None:
         """Note when it was first taken up. Race closed: two workers, of whom the first one's time stays."""
-        self._on_open(batch, "SET started_at = :now", {":now": now}, f"attribute_not_exists(started_at) AND {_IS_OPEN}")
+        condition, names = f"attribute_not_exists(started_at) AND {_IS_OPEN}", {"#status": "status"}
+        noted = {":now": now, **_OPEN_STATES}
+        self._if(condition, batch, "SET started_at = :now", noted, ExpressionAttributeNames=names)
 
     def stop(self, ref: BatchRef, cause: StopCause, reason: str | None, check_at: datetime) -> Batch | None:
         """Stop a batch in progress. Races closed: cancel against cancel, against completion, against failure."""
         token = str(uuid4())  # own retry of a lost answer counts
-        status = BatchStatus.CANCELLING if cause is StopCause.CANCELLED else BatchStatus.IN_PROGRESS
+        update, values = stopping(cause, reason, check_at, token)
         try:
             answer = self._dynamodb.update_item(
                 TableName=self._table,
                 Key=keys.header(ref.workspace_id, ref.batch_id),
-                UpdateExpression="SET #stop = :cause, #status = :status, due_at = :check, stopped_by = :token"
-                + (", reason = :reason" if reason else ""),
+                UpdateExpression=update,
                 ConditionExpression="#status = :in_progress AND remaining > :zero"
                 " AND (attribute_not_exists(#stop) OR #stop = :expired)",
                 ExpressionAttributeNames={"#status": "status", "#stop": "stop"},
-                ExpressionAttributeValues=row(
-                    {
-                        ":cause": str(cause),
-                        ":status": str(status),
-                        ":check": check_at,
-                        ":token": token,
-                        ":reason": reason,
-                        ":in_progress": str(BatchStatus.IN_PROGRESS),
-                        ":expired": str(StopCause.EXPIRED),
-                        ":zero": 0,
-                    }
-                ),
+                ExpressionAttributeValues=values,
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
@@ -275,7 +266,7 @@ class DynamoBatches:
             "UpdateExpression": update,
             "ConditionExpression": f"{_IS_OPEN} AND remaining = :zero",
             "ExpressionAttributeNames": {"#status": "status"},
-            "ExpressionAttributeValues": {**values, **_OPEN_VALUES},
+            "ExpressionAttributeValues": {**values, **row(_OPEN_STATES)},
         }
         try:
             if delivery is None:
@@ -294,7 +285,7 @@ class DynamoBatches:
         return True
 
     def due(self, now: datetime, limit: int) -> list[BatchRef]:
-        """Return open batches whose check is due, most overdue first."""
+        """Return batches whose check is due, most overdue first."""
         found: list[tuple[int, BatchRef]] = []
         for pk in keys.due_pks("BATCH"):
             answer = self._dynamodb.query(
@@ -310,20 +301,25 @@ class DynamoBatches:
         return [ref for _, ref in sorted(found, key=lambda entry: entry[0])[:limit]]
 
     def checked(self, batch: Batch, check_at: datetime, checks: int) -> None:
-        """Note that the sweeper looked. Race closed: a batch that closed meanwhile stays out of the due index."""
+        """Note that the sweeper looked. Race closed: a batch that left the due index meanwhile stays out of it."""
         noted = {":check": check_at, ":checks": checks, ":counted": len(batch.counted)}
-        self._on_open(batch, "SET due_at = :check, checks = :checks, checked = :counted", noted, _IS_OPEN)
+        self._if("attribute_exists(due_pk)", batch, "SET due_at = :check, checks = :checks, checked = :counted", noted)
 
-    def _on_open(self, batch: Batch, update: str, values: dict[str, Any], condition: str) -> None:
-        """Update the header of an open batch; nothing when the condition fails, or while it is being closed."""
+    def release(self, batch: Batch) -> None:
+        """Take an ended batch out of the due index. Races closed: two sweepers, and the expiry of its rows."""
+        condition, names = f"attribute_exists(due_pk) AND NOT {_IS_OPEN}", {"#status": "status"}
+        self._if(condition, batch, "REMOVE due_pk, due_at", _OPEN_STATES, ExpressionAttributeNames=names)
+
+    def _if(self, condition: str, batch: Batch, update: str, values: dict[str, Any], **names: Any) -> None:
+        """Update a header; nothing when the condition fails, or while the batch is being closed."""
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
                 Key=keys.header(batch.workspace_id, batch.id),
                 UpdateExpression=update,
                 ConditionExpression=condition,
-                ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues={**row(values), **_OPEN_VALUES},
+                ExpressionAttributeValues=row(values),
+                **names,
             )
         except ClientError as exc:
             if not (condition_failed(exc) or in_transaction(exc)):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import zlib
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
 
 #: Bytes of a body from which on it is compressed: each attempt writes the row twice, and each KB is a write unit.
 _ZIPPED = 1024
-#: Keys of a part's queries after the first, and how many of them there may be.
-_ROWS, _QUERIES = 500, 4
+_PENDING = "#status = :pending"
 
 
 def delivery_row(delivery: Delivery, expires_at: int | None) -> dict[str, Any]:
@@ -53,8 +51,10 @@ def delivery_row(delivery: Delivery, expires_at: int | None) -> dict[str, Any]:
             "payload": None if payload is None else pack([payload.id, payload.metadata]),
             "version": delivery.version,
             "replay_of": delivery.replay_of,
+            "recovered": delivery.recovered or None,
             "trial": delivery.trial or None,
             "turn_at": delivery.turn_at,
+            "next_at": delivery.next_at,
             "secret": delivery.secret,
             "endpoint_id": delivery.endpoint_id,
             "status": str(delivery.status),
@@ -93,8 +93,10 @@ def delivery_of(row: dict[str, Any]) -> Delivery:
         payload=PayloadRef(*unpack(values["payload"])) if "payload" in values else None,
         blob=values.get("blob"),
         replay_of=values.get("replay_of"),
+        recovered=values.get("recovered", False),
         trial=values.get("trial", False),
         turn_at=attributes.time_of(values["turn_at"]) if "turn_at" in values else None,
+        next_at=attributes.time_of(values["next_at"]) if "next_at" in values else None,
     )
 
 
@@ -119,10 +121,11 @@ def _attempt_of(values: dict[str, Any]) -> Attempt:
 
 
 def _group_sk(delivery: Delivery) -> str:
-    return f"{_moment(delivery.created_at)}#{delivery.id}"
+    return f"{moment(delivery.created_at)}#{delivery.id}"
 
 
-def _moment(at: datetime) -> str:
+def moment(at: datetime) -> str:
+    """Return a time as the index of endpoints' deliveries sorts it."""
     return f"{attributes.millis(at):013d}"
 
 
@@ -175,77 +178,87 @@ class DynamoDeliveries:
 
     def begin(self, delivery: Delivery, number: int, until: datetime, now: datetime) -> bool:
         """Take attempt `number` until `until`; False when it is recorded, held, or the delivery ended."""
-        pending = "#status = :pending"
         next_one = "size(attempts) = :before"  # closes an old or repeated message against the attempt it asked for
         free = "(attribute_not_exists(held_until) OR held_until <= :now)"  # closes two senders of one message
-        try:
-            self._dynamodb.update_item(
-                TableName=self._table,
-                Key=keys.delivery(delivery.workspace_id, delivery.id),
-                UpdateExpression="SET held_until = :until",
-                ConditionExpression=f"{pending} AND {next_one} AND {free}",
-                ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues=attributes.row(
-                    {":pending": str(DeliveryStatus.PENDING), ":before": number - 1, ":now": now, ":until": until}
-                ),
-            )
-        except ClientError as exc:
-            if condition_failed(exc):
-                return False
-            raise
-        return True
+        values = {":before": number - 1, ":now": now, ":until": until}
+        condition = f"{_PENDING} AND {next_one} AND {free}"
+        return self._update(delivery, "SET held_until = :until", condition, values) is not None
 
-    def postpone(self, delivery: Delivery, due_at: datetime, turn_at: datetime | None = None) -> None:
+    def postpone(
+        self, delivery: Delivery, due_at: datetime, turn_at: datetime | None = None, next_at: datetime | None = None
+    ) -> None:
         """Move a pending delivery's next attempt; does nothing when that attempt was made meanwhile."""
-        changes, values = "SET due_at = :due_at", {":due_at": due_at}
-        if turn_at is not None:
-            changes, values = f"{changes}, turn_at = :turn_at", values | {":turn_at": turn_at}
-        try:
-            self._dynamodb.update_item(
-                TableName=self._table,
-                Key=keys.delivery(delivery.workspace_id, delivery.id),
-                UpdateExpression=changes,
-                # Closes a message without room, or before its turn, against a sender that had it.
-                ConditionExpression="#status = :pending AND size(attempts) = :before",
-                ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues=attributes.row(
-                    {":pending": str(DeliveryStatus.PENDING), ":before": len(delivery.attempts), **values}
-                ),
-            )
-        except ClientError as exc:
-            if not condition_failed(exc):
-                raise
+        sets, values = _sets(due_at=due_at, turn_at=turn_at, next_at=next_at)
+        changes = f"SET {', '.join(sets)}" + (" REMOVE next_at" if next_at is None else "")
+        values[":before"] = len(delivery.attempts)
+        # Closes a message without room, or before its turn, against a sender that had it.
+        self._update(delivery, changes, f"{_PENDING} AND size(attempts) = :before", values)
 
-    def record(self, delivery: Delivery, attempt: Attempt, status: DeliveryStatus, due_at: datetime | None) -> Delivery:
+    def hurry(self, delivery: Delivery, due_at: datetime, now: datetime) -> Delivery | None:
+        """Move a pending delivery's next attempt to now; None where it is held, was made or has its turn."""
+        next_one = "size(attempts) = :before"  # closes who hurries it against a sender that recorded it
+        free = "(attribute_not_exists(held_until) OR held_until <= :now)"  # and against one that makes it
+        no_turn = "attribute_not_exists(turn_at)"  # and against one that was given a turn for it: that stays
+        values = {":before": len(delivery.attempts), ":now": now, ":due_at": due_at}
+        row = self._update(
+            delivery,
+            "SET due_at = :due_at, next_at = :now",
+            f"{_PENDING} AND {next_one} AND {free} AND {no_turn}",
+            values,
+        )
+        return None if row is None else delivery_of(row)
+
+    def record(
+        self,
+        delivery: Delivery,
+        attempt: Attempt,
+        status: DeliveryStatus,
+        due_at: datetime | None,
+        next_at: datetime | None = None,
+    ) -> Delivery:
         """Record an attempt once and end the hold; return the delivery as it now is.
 
         A second record of the same number (its sender outlived its hold) changes nothing.
         """
+        if status is DeliveryStatus.DELIVERED and delivery.replay_of is not None:
+            # First: who dies after it makes the attempt again, and what is not marked would be recovered again.
+            self._mark_recovered(replace(delivery, id=delivery.replay_of))
         changes = ["attempts = list_append(attempts, :attempt)", "#status = :status"]
-        values = {":attempt": [_attempt_map(attempt)], ":status": str(status), ":before": attempt.number - 1}
+        sets, values = _sets(due_at=due_at, next_at=next_at)
+        values |= {":attempt": [_attempt_map(attempt)], ":status": str(status), ":before": attempt.number - 1}
         removed = ["held_until", "turn_at"]
         if due_at is None:
             removed.append("due_pk")  # leaves the due index, which is sparse
-        else:
-            changes.append("due_at = :due_at")
-            values[":due_at"] = due_at
-        pending = "#status = :pending"
+        if next_at is None:
+            removed.append("next_at")
         next_one = "size(attempts) = :before"  # closes two senders that both made this attempt
+        written = f"SET {', '.join(changes + sets)} REMOVE {', '.join(removed)}"
+        row = self._update(delivery, written, f"{_PENDING} AND {next_one}", values)
+        return self.get(delivery.workspace_id, delivery.id) or delivery if row is None else delivery_of(row)
+
+    def _mark_recovered(self, first: Delivery) -> None:
+        # Closes a late replay against the expiry of the first delivery: it must not come back as a row of one attribute.
+        there = "attribute_exists(pk) AND #status <> :pending"
+        self._update(first, "SET recovered = :yes", there, {":yes": True})
+
+    def _update(
+        self, delivery: Delivery, changes: str, condition: str, values: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        """Change a delivery's row on a condition and return it, None when it was refused."""
         try:
-            row = self._dynamodb.update_item(
+            return self._dynamodb.update_item(
                 TableName=self._table,
                 Key=keys.delivery(delivery.workspace_id, delivery.id),
-                UpdateExpression=f"SET {', '.join(changes)} REMOVE {', '.join(removed)}",
-                ConditionExpression=f"{pending} AND {next_one}",
+                UpdateExpression=changes,
+                ConditionExpression=condition,
                 ExpressionAttributeNames={"#status": "status"},
                 ExpressionAttributeValues=attributes.row(values | {":pending": str(DeliveryStatus.PENDING)}),
                 ReturnValues="ALL_NEW",
             )["Attributes"]
         except ClientError as exc:
-            if not condition_failed(exc):
-                raise
-            return self.get(delivery.workspace_id, delivery.id) or delivery
-        return delivery_of(row)
+            if condition_failed(exc):
+                return None
+            raise
 
     def due(self, now: datetime, limit: int) -> list[tuple[str, str]]:
         """Return (workspace id, delivery id) of pending deliveries whose attempt is due, most overdue first."""
@@ -286,63 +299,17 @@ class DynamoDeliveries:
         return [delivery_of(rows[place["pk"]]) for place in newest if place["pk"] in rows]
 
     def of_endpoint(self, workspace_id: str, endpoint_id: str, wanted: Wanted) -> Logged:
-        """Return deliveries to an endpoint, newest first: their keys from the index, then the rows of the part."""
+        """Return deliveries to an endpoint, newest first."""
         # Every function that makes batches imports this module, for their last delivery; few of them list any.
-        from batchwork.ports.webhooks import Logged
+        from batchwork.adapters.dynamodb.endpoint_log import EndpointLog
 
-        names: list[str] = []
-        place = wanted.after
-        for answer in self._keys_of(keys.deliveries_of(workspace_id, endpoint_id), wanted):
-            for wired in answer["Items"]:
-                each = _place_of(wired)
-                if each == wanted.after:
-                    continue
-                if len(names) == wanted.limit:
-                    return Logged(self._rows_of(workspace_id, names, wanted.status), place)
-                names.append(each)
-                place = each
-            if "LastEvaluatedKey" not in answer:
-                return Logged(self._rows_of(workspace_id, names, wanted.status), None)
-            place = _place_of(answer["LastEvaluatedKey"])
-        return Logged(self._rows_of(workspace_id, names, wanted.status), place)
-
-    def _keys_of(self, group_pk: str, wanted: Wanted) -> Iterator[Any]:
-        """Yield pages of keys, two thousand at the most: a status is filtered only after it is read."""
-        low = _moment(wanted.since) if wanted.since else "0"
-        high = min(
-            wanted.after.replace("_", "#", 1) if wanted.after else "9",
-            _moment(wanted.until) if wanted.until else "9",  # all of that millisecond come after it
-        )
-        query: dict[str, Any] = {
-            "TableName": self._table,
-            "IndexName": keys.GROUPS,
-            "KeyConditionExpression": "group_pk = :group AND group_sk BETWEEN :low AND :high",
-            "ScanIndexForward": False,
-        }
-        values = {":group": group_pk, ":low": low, ":high": high}
-        if wanted.status is not None:
-            query |= {"FilterExpression": "#status = :status", "ExpressionAttributeNames": {"#status": "status"}}
-            values[":status"] = str(wanted.status)
-        query["ExpressionAttributeValues"] = attributes.row(values)
-        if low > high:
-            yield {"Items": []}  # DynamoDB refuses to look for what is between nothing
-            return
-        for rows in (wanted.limit + 2, *(_ROWS,) * _QUERIES):
-            answer = self._dynamodb.query(**query, Limit=rows)
-            yield answer
-            if "LastEvaluatedKey" in answer:
-                query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-
-    def _rows_of(self, workspace_id: str, places: list[str], status: DeliveryStatus | None) -> list[Delivery]:
-        """Return the deliveries of places that are still there, and whose status still is the wanted one."""
-        wanted = [keys.delivery(workspace_id, place.partition("_")[2]) for place in places]
-        rows = {row["pk"]["S"]: row for row in get_all(self._dynamodb, self._table, wanted)}
-        found = [delivery_of(rows[each["pk"]["S"]]) for each in wanted if each["pk"]["S"] in rows]
-        return [each for each in found if status in {None, each.status}]
+        return EndpointLog(self._table, self._dynamodb).part(workspace_id, endpoint_id, wanted)
 
 
-def _place_of(wired: dict[str, Any]) -> str:
-    return str(wired["group_sk"]["S"]).replace("#", "_", 1)
+def _sets(**times: datetime | None) -> tuple[list[str], dict[str, Any]]:
+    """Return what sets those of the times that are given, and their values."""
+    given = {name: at for name, at in times.items() if at is not None}
+    return [f"{name} = :{name}" for name in given], {f":{name}": at for name, at in given.items()}
 
 
 def _names_of(pk: str) -> tuple[str, str]:

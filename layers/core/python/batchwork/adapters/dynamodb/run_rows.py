@@ -6,6 +6,7 @@ A brief is short, since both indexes hold it; the document stands beside it whil
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from batchwork.adapters.dynamodb import keys
 from batchwork.adapters.dynamodb.attributes import maybe_millis, maybe_time, millis, row, time_of, told
 from batchwork.adapters.packing import pack, unpack
 from batchwork.domain.item import Json
-from batchwork.domain.run import SETTLED, FileType, Run, RunFile, RunPlace, RunStatus, StepRun
+from batchwork.domain.run import SETTLED, FileType, Run, RunFile, RunPlace, RunStatus, StepRun, in_brief
 from batchwork.domain.workflow import Flow
 
 KIND = "RUN"
@@ -38,7 +39,7 @@ def run_row(run: Run, events: Iterable[str], token: str, expires: datetime) -> d
         "status": str(run.status),
         "revision": run.revision,
         "deleted": True if run.deleted else None,
-        "brief": pack(_brief(run)),
+        "brief": pack(_brief(in_brief(run))),
         "events": joined(events) or None,
         "token": token,
         "list_pk": keys.runs_of(place.workspace_id, None) if shown else None,
@@ -81,6 +82,7 @@ def brief_of(r: dict[str, Any]) -> Run:
         listed=not kept.get("alone", False),
         name=kept.get("name"),
         files=tuple(_file(each) for each in kept.get("files", ())),
+        more_files=kept.get("more", 0),
         failure_reason=kept.get("reason"),
         failure_message=kept.get("message"),
         started_at=maybe_time(kept.get("started")),
@@ -96,18 +98,23 @@ def brief_of(r: dict[str, Any]) -> Run:
 
 
 def document_of(run: Run) -> list[Any]:
-    """Return what a run's brief lacks."""
-    steps = [[s.id, s.name, s.type, s.status, list(s.file_ids), s.result, s.config] for s in run.steps]
-    return [run.metadata, steps]
+    """Return what a run's brief lacks: its files only where it has not all of them whole. Each step's configuration stands once, by its name: a split runs it for every part."""
+    steps = [[s.id, s.name, s.type, s.status, list(s.file_ids), s.result] for s in run.steps]
+    files = [] if in_brief(run).files == run.files else [[_kept_file(each) for each in run.files]]
+    return [run.metadata, steps, {s.name: s.config for s in run.steps if s.config is not None}, *files]
 
 
-def read_document(document: list[Any]) -> tuple[Json, tuple[StepRun, ...]]:
-    """Return (metadata, steps) of a document."""
-    metadata, steps = document
-    return metadata, tuple(
-        StepRun(id=id_, name=name, type=type_, status=status, file_ids=tuple(ids), result=result, config=config)
-        for id_, name, type_, status, ids, result, config in steps
+def whole(brief: Run, document: list[Any]) -> Run:
+    """Return a run of its brief and its document."""
+    metadata, steps, configs, *files = document
+    kept = tuple(_file(each) for each in files[0]) if files else brief.files
+    read = tuple(
+        StepRun(
+            id=id_, name=name, type=type_, status=status, file_ids=tuple(ids), result=result, config=configs.get(name)
+        )
+        for id_, name, type_, status, ids, result in steps
     )
+    return replace(brief, metadata=metadata, steps=read, files=kept, more_files=0)
 
 
 def joined(events: Iterable[str]) -> str:
@@ -142,6 +149,7 @@ def _brief(run: Run) -> Json:
         "alone": None if run.listed else True,
         "name": run.name,
         "files": [_kept_file(each) for each in run.files] or None,
+        "more": run.more_files or None,
         "reason": run.failure_reason,
         "message": run.failure_message,
         "started": maybe_millis(run.started_at),

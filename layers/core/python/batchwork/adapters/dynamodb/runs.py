@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -22,11 +22,11 @@ from batchwork.adapters.dynamodb.run_rows import (
     document_of,
     parted,
     place_of_row,
-    read_document,
     run_row,
     size_of,
+    whole,
 )
-from batchwork.adapters.packing import Blobs, pack, unpack
+from batchwork.adapters.packing import RowBlobs, pack, unpack
 from batchwork.domain.run import RUN_PREFIX, Run, RunPlace
 from batchwork.ports.workflow_runs import Briefs, Mark
 
@@ -51,7 +51,7 @@ class Written:
 class DynamoRuns:
     """ports.workflow_runs.RunStore on the one table; what would crowd a row stands in the bucket, opened on first use."""
 
-    def __init__(self, table: str, blobs: Callable[[], Blobs], dynamodb: DynamoDBClient | None = None) -> None:
+    def __init__(self, table: str, blobs: Callable[[], RowBlobs], dynamodb: DynamoDBClient | None = None) -> None:
         self._table = table
         self._blobs = blobs
         self._dynamodb: DynamoDBClient = dynamodb or aws.client("dynamodb")
@@ -144,8 +144,7 @@ class DynamoRuns:
         run = brief_of(r)
         if run.deleted:
             return run
-        metadata, steps = read_document(unpack(self._blobs().get(r["spilled"]) if "spilled" in r else r["packed"]))
-        return replace(run, metadata=metadata, steps=steps)
+        return whole(run, unpack(self._blobs().get(r["spilled"]) if "spilled" in r else r["packed"]))
 
     def _put(
         self, run: Run, expires_at: datetime, events: tuple[str, ...], condition: str, values: dict[str, Any]
@@ -168,9 +167,13 @@ class DynamoRuns:
                 **given,
             )
         except ClientError as exc:
-            if condition_failed(exc):
-                return row_before(exc).get("token") == token
-            raise
+            if not condition_failed(exc):
+                raise
+            if row_before(exc).get("token") == token:
+                return True
+            if "spilled" in item:  # no row names it; and the run may be deleted, with all that is its own
+                self._blobs().drop(item["spilled"]["S"])
+            return False
         return True
 
     def _document(self, run: Run, token: str, room: int) -> dict[str, Any]:

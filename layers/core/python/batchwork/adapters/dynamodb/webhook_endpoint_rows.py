@@ -28,6 +28,7 @@ class WebhookEndpointCodec:
             "enabled": resource.enabled,
             **told(
                 {
+                    "switched_off": resource.switched_off or None,
                     "previous": resource.previous,
                     "previous_until": maybe_millis(resource.previous_until),
                     "rotation": resource.rotation,
@@ -49,6 +50,7 @@ class WebhookEndpointCodec:
             secret=document["secret"],
             style=document["style"],
             enabled=document["enabled"],
+            switched_off=document.get("switched_off", False),
             previous=document.get("previous"),
             previous_until=maybe_time(document.get("previous_until")),
             rotation=document.get("rotation"),

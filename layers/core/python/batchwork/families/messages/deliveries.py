@@ -64,8 +64,6 @@ class BatchDeliveries:
 
         def act(errand: Errand) -> Response:
             delivery = self._found(request, caller)
-            if not errand.ticket.again:
-                self.replay.check(delivery, None)
             return answer(delivery_object(self.replay(delivery, None, errand.ticket)), status=202)
 
         return act
@@ -78,8 +76,8 @@ class BatchDeliveries:
 
 
 def delivery_object(delivery: Delivery) -> Json:
-    """Return a delivery without what was told. next_attempt_at: when the next attempt is due at the latest."""
-    pending = delivery.status is DeliveryStatus.PENDING
+    """Return a delivery without what was told."""
+    next_at = delivery.next_attempt_at
     return {
         "id": delivery.id,
         "batch_id": delivery.subject,
@@ -89,7 +87,7 @@ def delivery_object(delivery: Delivery) -> Json:
         "replay_of": delivery.replay_of,
         "attempts": [_attempt(attempt) for attempt in delivery.attempts],
         "created_at": timestamp(delivery.created_at),
-        "next_attempt_at": timestamp(delivery.due_at) if pending else None,
+        "next_attempt_at": None if next_at is None else timestamp(next_at),
     }
 
 

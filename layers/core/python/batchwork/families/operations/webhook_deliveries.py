@@ -24,7 +24,7 @@ from batchwork.edge.http import Request, Response
 from batchwork.families.operations.lists import Query, listed
 from batchwork.families.operations.resources import Calls
 from batchwork.families.operations.shapes import Shape, shaped, shaped_or_empty
-from batchwork.families.operations.times import moment, timestamp
+from batchwork.families.operations.times import maybe, moment, timestamp
 from batchwork.families.operations.webhooks import TOP, id_of, webhook_object
 from batchwork.ports.webhooks import Wanted
 from batchwork.use_cases.delivery_log import DeliveryLog
@@ -101,7 +101,7 @@ class DeliveryCalls:
             endpoint = self.webhooks.get(caller.workspace.id, webhook_id)
             delivery = self.log.get(caller.workspace.id, delivery_id, endpoint_id=webhook_id)
             if not again:
-                self.replay.check(delivery, endpoint)
+                self.replay.check(endpoint)
             return delivery, endpoint
 
         def act(checked: tuple[Delivery, WebhookEndpoint], errand: Errand) -> Response:
@@ -157,8 +157,7 @@ class DeliveryCalls:
 
 
 def delivery_object(delivery: Delivery) -> Json:
-    """Return a delivery without what was told. nextAttemptAt: when the next attempt is due at the latest."""
-    pending = delivery.status is DeliveryStatus.PENDING
+    """Return a delivery without what was told."""
     return {
         "id": delivery.id,
         "webhookId": delivery.endpoint_id,
@@ -168,7 +167,7 @@ def delivery_object(delivery: Delivery) -> Json:
         "url": delivery.url,
         "replayOf": delivery.replay_of,
         "createdAt": timestamp(delivery.created_at),
-        "nextAttemptAt": timestamp(delivery.due_at) if pending else None,
+        "nextAttemptAt": maybe(delivery.next_attempt_at),
         "attempts": [_attempt(attempt) for attempt in delivery.attempts],
     }
 

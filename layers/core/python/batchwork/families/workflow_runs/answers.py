@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from batchwork.edge.http import Response
 from batchwork.families.workflow_runs.dialect import Dialect, answered
-from batchwork.families.workflow_runs.presenters import batch_object, run_object
+from batchwork.families.workflow_runs.presenters import batch_object
+from batchwork.families.workflow_runs.room import ROOM, fitting_run
 
 if TYPE_CHECKING:
     from batchwork.domain.run import Run
@@ -14,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def run_answer(run: Run, dialect: Dialect) -> Response:
-    """Return a run: ``{"success": true, "workflowRun"}``, or bare."""
-    return answered("workflowRun", run_object(run, dialect), dialect)
+    """Return a run: ``{"success": true, "workflowRun"}``, or bare; what has no room in an answer is cut."""
+    return answered("workflowRun", fitting_run(run, dialect), dialect)
 
 
 def runs_answer(runs: list[Run], dialect: Dialect) -> Response:
     """Return the runs that one request asked for: ``{"success": true, "workflowRuns"}``, or the only one bare."""
-    shown = [run_object(run, dialect) for run in runs]
+    shown = [fitting_run(run, dialect, ROOM // len(runs)) for run in runs]
     if dialect is Dialect.V2026:
         return Response(200, shown[0])
     return Response(200, {"success": True, "workflowRuns": shown})

@@ -64,7 +64,9 @@ def run_object(run: Run, dialect: Dialect) -> Json:
 
 
 def summary_object(run: Run, dialect: Dialect) -> Json:
-    """Return a run as lists show it: without metadata and steps, and in the older dialects without files."""
+    """Return a run as lists show it: without metadata and steps, and in the older dialects without files. fileCount (ours)
+    stands where there are more files than a list shows (domain.run.BRIEF_FILES).
+    """
     dates = {"createdAt": timestamp(run.created_at), "updatedAt": timestamp(run.updated_at)}
     progress = {
         "initialRunAt": timestamp(run.created_at),
@@ -85,6 +87,7 @@ def summary_object(run: Run, dialect: Dialect) -> Json:
             "dashboardUrl": run_url(run),
             **progress,
             "files": [file_object(file, dialect) for file in run.files],
+            **({"fileCount": len(run.files) + run.more_files} if run.more_files else {}),
             **dates,
             "usage": None,
         }

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from batchwork.domain.errors import InvalidRequest, Problem
 from batchwork.domain.item import Json
-from batchwork.domain.webhook import ATTEMPT_TIMEOUT, Delivery, DeliveryStatus
+from batchwork.domain.webhook import ATTEMPT_TIMEOUTS, Delivery, DeliveryStatus
 from batchwork.domain.webhook_endpoint import WebhookEndpoint
 from batchwork.domain.workspace import Caller
 from batchwork.edge.endpoint import Act
@@ -99,7 +99,7 @@ class DeliveryCalls:
         def act(errand: Errand) -> Response:
             endpoint, delivery = self._found(request, caller)
             if not errand.ticket.again:
-                self.replay.check(delivery, endpoint)
+                self.replay.check(endpoint)
             return answered(ONE, delivery_object(self.replay(delivery, endpoint, errand.ticket)), dialect)
 
         return act
@@ -135,7 +135,7 @@ class DeliveryCalls:
             if wrong := unfit(endpoint, (event_type,)):
                 raise InvalidRequest([Problem("eventType", wrong[0][1], "event")])
             event = trial_of(endpoint, event_type, errand.ticket)
-            timeout = max(LEAST, min(ATTEMPT_TIMEOUT, request.time_left - request.elapsed - REST))
+            timeout = max(LEAST, min(ATTEMPT_TIMEOUTS[endpoint.style], request.time_left - request.elapsed - REST))
             tried = self.try_out(endpoint, event, trial_body(event, endpoint), timeout, again=errand.ticket.again)
             answer = None if tried.answered is None else tried.answered[:MAX_SHOWN].decode("utf-8", "replace")
             return answered(ONE, {**delivery_object(tried.delivery), "responseBody": answer}, dialect)

@@ -59,10 +59,7 @@ def subscription_object(subscription: WebhookSubscription) -> Json:
 
 
 def delivery_object(delivery: Delivery) -> Json:
-    """Return a delivery with its attempts. nextAttemptAt: when the next one is due at the latest; attempts may come sooner
-    by as much as the sweeper's margin.
-    """
-    pending = delivery.status == "pending"
+    """Return a delivery with its attempts."""
     return {
         "object": "webhook_delivery",
         "id": delivery.id,
@@ -74,7 +71,7 @@ def delivery_object(delivery: Delivery) -> Json:
         "test": delivery.trial,
         "replayOf": delivery.replay_of,
         "attempts": [_attempt(each) for each in delivery.attempts],
-        "nextAttemptAt": maybe(delivery.due_at if pending else None),
+        "nextAttemptAt": maybe(delivery.next_attempt_at),
         "createdAt": timestamp(delivery.created_at),
     }
 

@@ -56,7 +56,7 @@ class RunsProcessor:
     def process(self, batch: Batch, item: Item, token: str) -> Outcome:
         """Take a run through its steps. Raises EngineFailed when the version that it was asked for with is gone."""
         before = self._recorder.before(batch, item)
-        if before is not None and (settled := outcome_of(before)) is not None:
+        if before is not None and (settled := self._outcome(before)) is not None:
             return settled
         started = self._world.clock.now()
         run = replace(before or run_of(batch, item), started_at=to_millis(started))
@@ -75,14 +75,14 @@ class RunsProcessor:
             piece = self._source.file(run, given, self.item_timeout, again=attempt > 1)
             walk(nodes, piece)
         except Cancelled:
-            return outcome_of(self._recorder.before(batch, item) or run) or _passing_failure()
+            return self._outcome(self._recorder.before(batch, item) or run) or _passing_failure()
         except UnreadableDocument as exc:
             return self._failed(batch, walk, failed_of(exc), attempt)
         except StepFailed as exc:
             return self._failed(batch, walk, exc, attempt)
         status = RunStatus.NEEDS_REVIEW if walk.review else RunStatus.PROCESSED
         row = self._recorder.record(batch, self._ended(walk, status))
-        return outcome_of(row) or _passing_failure()
+        return self._outcome(row) or _passing_failure()
 
     def keep(self, batch: Batch, done: Sequence[tuple[Item, Result]]) -> None:
         """Write the rows of what ended with an error and has none that says so."""
@@ -96,7 +96,13 @@ class RunsProcessor:
         row = self._recorder.record(batch, run)
         if row.status is RunStatus.FAILED and not row.deleted:
             return Failure(error)
-        return outcome_of(row) or Failure(error)
+        return self._outcome(row) or Failure(error)
+
+    def _outcome(self, row: Run) -> Outcome | None:
+        """Return what a run's item ends with by its row. What the work stored of a run that was deleted meanwhile goes."""
+        if row.deleted:
+            self._world.blobs().remove(row.place.prefix)
+        return outcome_of(row)
 
     def _ended(self, walk: Walk, status: RunStatus) -> Run:
         at: datetime = to_millis(self._world.clock.now())

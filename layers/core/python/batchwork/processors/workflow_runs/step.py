@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from batchwork.domain.errors import Problem
+from batchwork.domain.flow_file import MAX_FILE
 from batchwork.domain.item import Json
 from batchwork.domain.run import Run, RunFile
 from batchwork.processors.workflow_runs.scope import Scope
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Parts that the SPLIT steps of one run may cut; each is a file of its own.
 MAX_PARTS = 500
+#: Bytes of those parts together: pages of a PDF that share a picture have it in each of their parts.
+MAX_PART_BYTES = 3 * MAX_FILE
 #: Where the run's file comes in; and after which it goes on as a whole, whatever parts came there.
 TRIGGER, COLLECT = "TRIGGER", "COLLECT"
 
@@ -72,12 +75,14 @@ class World:
 class Piece:
     """A file that steps work on: the run's own, or a part that a SPLIT step cut. scope: what is known where it is.
 
-    declared: the Content-Type it came with. password: opens it. document: None until PARSE read it.
+    content: of the run's own file, from which parts are cut, too: theirs are stored and not kept. first: the page of it that
+    a part begins with. declared: the Content-Type it came with. password: opens it. document: None until PARSE read it.
     """
 
     file: RunFile
     content: bytes
     scope: Scope
+    first: int = 1
     declared: str = ""
     password: str | None = field(default=None, repr=False)
     document: Document | None = None
@@ -96,7 +101,7 @@ class Task:
     """One step's work on one file. step: its name. run: as it was when the try began. until: when the run's time is over.
 
     token: idempotency token of this try for far sides. final: no other try follows. number: gives the next part its number,
-    from 1.
+    from 1. weigh: takes the bytes of a part, and returns those of all parts of the run until now.
     """
 
     step: str
@@ -108,6 +113,7 @@ class Task:
     token: str
     final: bool = True
     number: Callable[[], int]
+    weigh: Callable[[int], int]
 
     @property
     def document(self) -> Document:

@@ -51,6 +51,7 @@ class Walk:
     files: list[RunFile] = field(default_factory=list)
     review: bool = False
     _parts: int = 0
+    _part_bytes: int = 0
     _worked: int = 0
     _looked: datetime | None = None
 
@@ -90,6 +91,7 @@ class Walk:
             token=self.token,
             final=self.final,
             number=self._number,
+            weigh=self._weigh,
         )
         try:
             done = node.work(task)
@@ -120,6 +122,10 @@ class Walk:
     def _number(self) -> int:
         self._parts += 1
         return self._parts
+
+    def _weigh(self, size: int) -> int:
+        self._part_bytes += size
+        return self._part_bytes
 
     def _parsed(self, piece: Piece) -> None:
         """Note what reading a file told of it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from batchwork.domain.errors import Problem
@@ -90,24 +90,31 @@ def kinds_of(classes: Iterable[Json]) -> tuple[Kind, ...]:
     return tuple(kinds)
 
 
-def matches(kinds: Iterable[Kind], text: str) -> list[Match]:
-    """Return how well each class fits, the best first; of two that fit as well, the one that stands first."""
+def matches(kinds: Iterable[Kind], text: str, look: Callable[[], object]) -> list[Match]:
+    """Return how well each class fits, the best first; of two that fit as well, the one that stands first.
+
+    look: called before each class and each pattern; raises when there is no time left. A pattern may take seconds.
+    """
     words = Words(text)
-    found = [_match(kind, words) for kind in kinds]
+    found = [_match(kind, words, look) for kind in kinds]
     return sorted(found, key=lambda match: -match.score)
 
 
-def _match(kind: Kind, words: Words) -> Match:
+def _match(kind: Kind, words: Words, look: Callable[[], object]) -> Match:
+    look()
     said = [" ".join(phrase) for phrase in kind.keywords if words.has(phrase)]
-    shaped = [place for pattern in kind.patterns if (place := pattern.search(words.text)) is not None]
+    shaped = 0
+    for pattern in kind.patterns:
+        look()
+        shaped += pattern.search(words.text) is not None
     if kind.own:
-        score = float(len(said) + 2 * len(shaped))
+        score = float(len(said) + 2 * shaped)
     else:
         # The name of a type says most; of a description, what share of it is found
         named = bool(kind.keywords) and words.has(kind.keywords[0])
         described = len(kind.keywords) - 1
         score = 2.0 * named + (len(said) - named) / described if described else 2.0 * named
-    return Match(kind, score, (*said, *(f"pattern {number}" for number in range(1, len(shaped) + 1))))
+    return Match(kind, score, (*said, *(f"pattern {number}" for number in range(1, shaped + 1))))
 
 
 def problems_of(classes: object, place: str) -> Iterator[Problem]:

@@ -11,7 +11,7 @@ from itertools import islice
 
 _NUMBER = re.compile(
     r"""
-    (?<![\w.,])(?<!\w[-−])
+    (?<![\w.,])(?<!\w[-‐-–−/])
     (?P<open>\()?\s?(?P<sign>[-+−])?\s?
     (?P<before>[A-Z]{1,3}\$|[$€£¥₹]|[A-Z]{3}(?=[\s\d]))?\s?(?P<inner>[-−])?
     (?P<digits>\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:[.,]\d{1,6})?|\d[\d.,']{0,40}|\.\d{1,6})(?!\d)
@@ -21,6 +21,15 @@ _NUMBER = re.compile(
     (?P<close>\))?
     """,
     re.VERBOSE,
+)
+#: What follows the first digits of ranges, dates, times, fractions and of codes like ``0x10``; not that of ``10m2``.
+_NO_NUMBER = re.compile(
+    r"(?:[-‐-–−]|\s[-‐-―−]\s)(?:[A-Z]{0,3}[$€£¥₹]|[A-Z]{3})?\s?\d|[/:]\d|(?!m[23]\b)[^\W\d_]{1,40}\d"
+)
+#: Digits with separators: groups of three, in India of two before the last one, and then perhaps decimals.
+_GROUPED = re.compile(
+    r"(?:\d*|\d{1,3}(?:,\d{3})+|\d{1,3}(?:,\d{2})+,\d{3}|\d{1,3}(?:'\d{3})+)(?:\.\d*)?"
+    r"|(?:\d*|\d{1,3}(?:\.\d{3})+|\d{1,3}(?:'\d{3})+)(?:,\d*)?|\d{1,3}(?:\.\d{3}){2,}"
 )
 _CURRENCIES = """
     AED ARS AUD BGN BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP HKD HUF IDR ILS INR JPY KES KRW MXN MYR NGN NOK NZD PEN PHP PKR
@@ -70,10 +79,11 @@ class Amount:
 
 def amount_of(text: str) -> Amount | None:
     """Return the first number of a text, with its currency: ``$1,234.50``, ``1.234,50 EUR``, ``(5)``, ``5-``,
-    ``12%``, ``1.5E+05``.
+    ``12%``, ``1.5E+05``. None where the first digits are part of something else: ``1.2.3``, ``0x10``, ``10-20``, ``5 - 10``,
+    ``10:30``, ``1/2``, ``INV5``.
     """
     found = _NUMBER.search(text[:_LOOKED_AT])
-    if found is None:
+    if found is None or _of_no_number(found):
         return None
     value = _plain(found["digits"].rstrip(".,'"), found["power"] or "")
     if value is None or not math.isfinite(value):
@@ -86,9 +96,22 @@ def amount_of(text: str) -> Amount | None:
     return Amount(value, code)
 
 
+def _of_no_number(found: re.Match[str]) -> bool:
+    """Whether what was found is the beginning, or the end, of something else."""
+    end = found.end("power" if found["power"] else "digits")
+    before = found["before"] or ""
+    code = before.isalpha() and before not in _CODES and found.end("before") == found.start("digits")
+    return code or _NO_NUMBER.match(found.string, end) is not None
+
+
 def _plain(digits: str, power: str) -> float | None:
-    """Return the number that digits with separators are; the last of two different separators is the decimal one."""
-    digits = re.sub(r"[ '\u00a0\u202f]", "", digits)
+    """Return the number that digits with separators are; the last of two different separators is the decimal one. None where
+    the separators stand as in no number.
+    """
+    digits = re.sub(r"[ \u00a0\u202f]", "", digits)
+    if _GROUPED.fullmatch(digits) is None:
+        return None
+    digits = digits.replace("'", "")
     comma, point = digits.rfind(","), digits.rfind(".")
     if comma >= 0 and point >= 0:
         decimal = "," if comma > point else "."

@@ -11,8 +11,8 @@ from batchwork.domain.document import Document
 from batchwork.domain.item import Json
 from batchwork.domain.run import FileType
 from batchwork.processors.workflow_runs.extraction import coercion
-from batchwork.processors.workflow_runs.extraction.lines import EXACT, QUOTED, Lines, canonical
-from batchwork.processors.workflow_runs.extraction.schema import Field, Kind
+from batchwork.processors.workflow_runs.extraction.lines import ALIKE, EXACT, QUOTED, Labelled, Lines, canonical
+from batchwork.processors.workflow_runs.extraction.schema import Field, Kind, Labels
 from batchwork.processors.workflow_runs.extraction.tables import MAX_ITEMS, rows_for
 from batchwork.processors.workflow_runs.texts import deeper_than, sound
 
@@ -37,7 +37,7 @@ class Extraction:
 
     def __init__(self, fields: Sequence[Field]) -> None:
         self._fields = tuple(fields)
-        self._labels = frozenset(label for field in fields for label in field.all_labels())
+        self._labels = Labels(fields)
 
     def of(self, document: Document, tick: Callable[[], object] = lambda: None) -> Json:
         """Return ``{"value", "metadata"}`` as the steps' package says. tick: called for each value; may raise."""
@@ -49,18 +49,19 @@ class Extraction:
 class _Reading:
     """One document."""
 
-    def __init__(self, document: Document, labels: frozenset[str], tick: Callable[[], object]) -> None:
+    def __init__(self, document: Document, labels: Labels, tick: Callable[[], object]) -> None:
         self._tick = tick
         self.metadata: Json = {}
         self.json = _json_of(document)
         self._document = document
         self._labels = labels
         self._known: Lines | None = None
+        self._served: set[tuple[int, str, str]] = set()
 
     @property
     def _lines(self) -> Lines:
         if self._known is None:
-            self._known = Lines.of(self._document, self._labels)
+            self._known = Lines.of(self._document, self._labels.all)
         return self._known
 
     def value(self, field: Field, place: str, json_value: Any) -> Any:
@@ -86,12 +87,24 @@ class _Reading:
             return None
         convert = _converter(field)
         typed = field.kind is not Kind.STRING
-        for label in field.labels:
-            for candidate in self._lines.candidates(label, typed=typed):
-                value = convert(candidate.text)
-                if value is not None:
-                    return _Found(value, candidate.page, candidate.quote, candidate.sure)
+        for candidate in self._candidates(field, typed=typed):
+            value = convert(candidate.text)
+            if value is not None:
+                self._serve(candidate)
+                return _Found(value, candidate.page, candidate.quote, candidate.sure)
         return None
+
+    def _candidates(self, field: Field, *, typed: bool) -> Iterator[Labelled]:
+        """Yield what may be a field's value. What served another field does not stand after a label that is only like one
+        of this field's.
+        """
+        for label in self._labels.of(field):
+            for candidate in self._lines.candidates(label, typed=typed, own=field.labels):
+                if candidate.sure > ALIKE or _place(candidate) not in self._served:
+                    yield candidate
+
+    def _serve(self, candidate: Labelled) -> None:
+        self._served.add(_place(candidate))
 
     def _shaped(self, field: Field, limit: int) -> Iterator[_Found]:
         """Yield what a field's pattern finds."""
@@ -162,14 +175,12 @@ class _Reading:
         found = list(self._shaped(_with_kind(shaping, item), MAX_ITEMS))
         if not found and shaping.pattern is None:
             convert = _converter(item)
-            for label in field.labels:
-                for candidate in self._lines.candidates(label, typed=False):
-                    parts = candidate.text.replace(";", ",").split(",")[:MAX_ITEMS]
-                    values = [value for part in parts if (value := convert(part.strip())) is not None]
-                    found = [_Found(value, candidate.page, candidate.quote, candidate.sure) for value in values]
-                    if found:
-                        break
+            for candidate in self._candidates(field, typed=False):
+                parts = candidate.text.replace(";", ",").split(",")[:MAX_ITEMS]
+                values = [value for part in parts if (value := convert(part.strip())) is not None]
+                found = [_Found(value, candidate.page, candidate.quote, candidate.sure) for value in values]
                 if found:
+                    self._serve(candidate)
                     break
         if not found and shaping.pattern is None:
             convert = _converter(item)
@@ -225,6 +236,10 @@ class _Reading:
         citations = [] if found is None else [{"page": found.page, "referenceText": found.quote}]
         sure = None if found is None else found.sure
         self.metadata[place] = {"ocrConfidence": None, "logprobsConfidence": sure, "citations": citations}
+
+
+def _place(candidate: Labelled) -> tuple[int, str, str]:
+    return candidate.page, candidate.quote, candidate.text
 
 
 def _nothing(field: Field) -> Any:

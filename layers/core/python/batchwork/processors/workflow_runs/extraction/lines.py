@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from batchwork.domain.document import Document
@@ -31,6 +31,8 @@ _SAME = {
     "telephone": "phone",
     "addr": "address",
 }
+#: Words that names of many fields end with, and that tell none of them.
+_GENERIC = frozenset({"amount", "code", "date", "id", "name", "number", "price", "sum", "total", "type", "value"})
 _GAPS = re.compile(r"\t+| {2,}| ?\| ?")
 _LEADERS = re.compile(r"\.{3,}|_{3,}|(?: \.){3,}")
 _LEAF = re.compile(r"<([A-Za-z_][\w.:-]{0,60})(?: [^<>]{0,500})?>([^<>]{1,2000})</")
@@ -88,25 +90,46 @@ class Lines:
         """Return what stands after a label."""
         return next(iter(self._strict.get(canonical(label), ())), None)
 
-    def candidates(self, label: str, *, typed: bool) -> Iterator[Labelled]:
+    def candidates(self, label: str, *, typed: bool, own: Collection[str] = ()) -> Iterator[Labelled]:
         """Yield what may be a label's value, the surest first. label: canonical. typed: its value can be told by its form,
-        so that it may also follow the label without a colon.
+        so that it may also follow the label without a colon. own: all labels of the field that is looked for.
+
+        Where the label is not there, one that is like it may stand for it. A wrong value is worse than none, so nothing does
+        where it is in doubt:
+
+        - A label that is looked for itself stands for no other one.
+        - A longer label (``Grand total`` for ``total``) does not, where the field has a longer name of its own that ends so:
+          ``Customer name`` is nothing to the ``name`` of a ``vendor``.
+        - The label without its first word (``Due date`` for ``payment due date``) does only with two words or more, of which
+          one says something (``Number`` and ``Total amount`` may be of anything), and where no other field's label ends so.
         """
         yield from self._strict.get(label, ())
         if typed:
             yield from self._bare.get(label, ())
-        for found in self._alike.get(label, ()):
-            yield Labelled(found.text, found.page, found.quote, ALIKE)
-        first, _, rest = label.partition(" ")
-        if rest and first:
-            for found in self._strict.get(rest, ()):
-                yield Labelled(found.text, found.page, found.quote, ALIKE)
+        if not any(each.endswith(f" {label}") for each in own):
+            for found in self._alike.get(label, ()):
+                yield replace(found, sure=ALIKE)
+        _, _, rest = label.partition(" ")
+        if rest in self._strict and self._says_enough(rest, {label, *own}):
+            for found in self._strict[rest]:
+                yield replace(found, sure=ALIKE)
+
+    def _says_enough(self, rest: str, own: Collection[str]) -> bool:
+        """Whether a label without its first word may stand for it, as `candidates` says."""
+        words = rest.split()
+        if rest in self._known or len(words) < 2 or _GENERIC.issuperset(words):
+            return False
+        return not any(each.endswith(f" {rest}") for each in self._known if each not in own)
 
     @cached_property
     def _alike(self) -> dict[str, list[Labelled]]:
-        """What stands after labels that begin or end with the words: ``Grand total`` and ``Total due`` for ``total``."""
+        """What stands after labels that begin or end with the words: ``Grand total`` and ``Total due`` for ``total``. Those
+        that are looked for themselves are left out.
+        """
         alike: dict[str, list[Labelled]] = {}
         for label, values in self._strict.items():
+            if label in self._known:
+                continue
             words = label.split()
             for cut in range(1, len(words)):
                 for part in (" ".join(words[cut:]), " ".join(words[:cut])):

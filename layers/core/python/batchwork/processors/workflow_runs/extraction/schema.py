@@ -7,7 +7,8 @@ or all that matches), ``x-path`` (JSONPath, for JSON documents; in items of arra
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -60,6 +61,37 @@ class Field:
             yield from field.all_labels()
         if self.item is not None:
             yield from self.item.all_labels()
+
+
+class Labels:
+    """The labels of all fields of a schema. all: each one that is looked for, also those of columns."""
+
+    def __init__(self, fields: Sequence[Field]) -> None:
+        self.all = frozenset(label for field in fields for label in field.all_labels())
+        single = [each for field in fields for each in _single(field)]
+        self._owners = Counter(label for field in single for label in field.labels)
+        self._first = Counter(field.labels[0] for field in single if field.labels)
+
+    def of(self, field: Field) -> tuple[str, ...]:
+        """Return the labels that are a field's alone: of those that several have, the one that is the first of this field
+        only, and those that its owner gave. ``Name`` is neither the vendor's nor the customer's where both have one.
+        """
+        if field.given:
+            return field.labels
+        return tuple(
+            label
+            for at, label in enumerate(field.labels)
+            if self._owners[label] <= 1 or (not at and self._first[label] <= 1)
+        )
+
+
+def _single(field: Field) -> Iterator[Field]:
+    """Yield the fields that are found by labels: neither objects nor columns of tables."""
+    if field.kind is Kind.OBJECT:
+        for each in field.fields:
+            yield from _single(each)
+    elif field.item is None or field.item.kind is not Kind.OBJECT:
+        yield field
 
 
 def fields_of(schema: Json) -> tuple[Field, ...]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from batchwork.domain.document import Document
+from batchwork.domain.document import Document, Page
 from batchwork.processors.workflow_runs.extraction.lines import MAX_LINE, canonical
 from batchwork.processors.workflow_runs.extraction.schema import Field
 
@@ -45,21 +45,28 @@ class _Table:
         self._fields = fields
         self._least = least
         self._columns: dict[int, Field] = {}
+        self._open = False
         self._width = 0
+        self._page = 0
 
-    def ended_by(self, page: int, cells: list[str]) -> bool:
-        """Read a line; whether the table ended before it, or is full."""
-        if self._columns and (len(cells) < max(1, min(2, self._width)) or _ends(cells, self._width)):
+    def ended_by(self, page: Page, cells: list[str]) -> bool:
+        """Read a line; whether the table ended before it, or is full. It goes on over the pages of a text; with a sheet it
+        ends, unless its head stands on the next one again.
+        """
+        if page.rows and page.number != self._page:
+            self._open = False
+        self._page = page.number
+        if self._open and (len(cells) < max(1, min(2, self._width)) or _ends(cells, self._width)):
             if self.rows:
                 return True
-            self._columns = {} if cells else self._columns
+            self._open = self._open and not cells
         head = _columns(cells, self._fields) if cells else {}
         if len(head) >= self._least and (len(cells) > 1 or self._least == 1):
             if self.rows and head.keys() != self._columns.keys():
                 return True  # another table
-            self._columns, self._width = head, len(cells)  # or the same head again, on the next page
-        elif cells:
-            self._take(page, cells)
+            self._columns, self._width, self._open = head, len(cells), True  # or the same head again, on the next page
+        elif cells and self._open:
+            self._take(page.number, cells)
         return len(self.rows) >= MAX_ITEMS
 
     def _take(self, page: int, cells: list[str]) -> None:
@@ -106,7 +113,7 @@ def _ends(cells: list[str], width: int) -> bool:
     return bool(filled) and len(filled) < width and canonical(filled[0]) in _TOTALS
 
 
-def _lines(document: Document) -> Iterator[tuple[int, list[str]]]:
+def _lines(document: Document) -> Iterator[tuple[Page, list[str]]]:
     """Yield (page, cells) of each row or line; without cells for what stands between tables."""
     left = MAX_ROWS
     for page in document.pages:
@@ -115,13 +122,13 @@ def _lines(document: Document) -> Iterator[tuple[int, list[str]]]:
             if left < 0:
                 return
             if isinstance(line, tuple):
-                yield page.number, list(line)
+                yield page, list(line)
                 continue
             text = line[:MAX_LINE].strip()
             if _RULE.fullmatch(text):
                 continue  # a blank line, or one that is drawn
             if "|" in text:
-                yield page.number, _BARS.split(text.removeprefix("|").removesuffix("|").strip())
+                yield page, _BARS.split(text.removeprefix("|").removesuffix("|").strip())
             else:
                 cells = _GAPS.split(text)
-                yield page.number, cells if len(cells) > 1 else []
+                yield page, cells if len(cells) > 1 else []

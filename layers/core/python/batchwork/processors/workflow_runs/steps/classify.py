@@ -65,7 +65,7 @@ def _ids(own: object, name: str) -> frozenset[str]:
 
 
 def _by_words(kinds: tuple[Kind, ...], task: Task) -> Done:
-    found = matches(kinds, task.document.text)
+    found = matches(kinds, task.document.text, task.left)
     best = found[0]
     if best.score <= 0:
         kind = next((kind for kind in kinds if kind.is_fallback), kinds[0])

@@ -8,8 +8,12 @@ config::
 
 Sent with POST and PUT: ``{"workflowRunId", "batchId", "workflowId", "step", "metadata", "file": {"id", "name", "type"},
 "steps": {name: result}}``, with an Idempotency-Key that is the same for each try. Answers of 2xx are data; others, and none at
-all, are failures: EXIT fails the run (what may pass is tried again first), CONTINUE goes on with what came.
-CONTINUE, too, tries what may pass again while tries are left. Secrets are those of the run's input; none of them is in any result, error or log.
+all, are failures: EXIT fails the run (what may pass is tried again first), CONTINUE goes on with what came; it, too, tries what
+may pass again while tries are left.
+
+Secrets are those of the run's input. Where an answer repeats one that was sent, `[secret]` stands for it in results and errors
+(for those of under 4 characters it does not: they stand in any text); what the far side made of it first, such as its base64,
+is not known as one.
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ from batchwork.domain.errors import EgressRefused, Problem
 from batchwork.domain.idempotency import digest
 from batchwork.domain.item import Json
 from batchwork.ports import Answer
-from batchwork.processors.workflow_runs.step import Done, Outline, StepFailed, StepType, Task, Work, wrong
+from batchwork.processors.workflow_runs.step import BUSY, Done, Outline, StepFailed, StepType, Task, Work, wrong
 from batchwork.processors.workflow_runs.texts import deeper_than, sound
 
 METHODS, CONTENT_TYPES, BEHAVIORS = ("GET", "POST", "PUT"), ("application/json", "text/plain"), ("CONTINUE", "EXIT")
@@ -37,7 +41,11 @@ MAX_DEPTH = 50
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _OWN = frozenset({"host", "content-length", "transfer-encoding", "connection", "idempotency-key"})
 _SECRET = re.compile(r"\{\{\s*secrets\.([\w-]{1,100})\s*\}\}")
+#: What would be sent as it is written, and was surely not meant so.
+_BRACES = "is not supported: only headers may hold {{secrets.NAME}}, and nothing else in double braces"
 _VALUE = re.compile(r"[\t\x20-\x7e]*")
+#: Stands for a secret that an answer repeats; shorter ones would be found in any text.
+_HIDDEN, _MIN_SECRET = "[secret]", 4
 _PASSING = frozenset({408, 425, 429})
 
 
@@ -54,7 +62,11 @@ class ExternalDataValidation(StepType):
         here = f"{place}.requestOptions"
         url = options.get("url")
         # Which addresses are let through is judged at each request.
-        refusal = check_url(url, allow_loopback=True) if isinstance(url, str) else "must be a URL"
+        refusal = (
+            (_BRACES if "{{" in url else check_url(url, allow_loopback=True))
+            if isinstance(url, str)
+            else "must be a URL"
+        )
         if refusal is not None:
             yield wrong(f"{here}.url", refusal)
         if options.get("method") not in METHODS:
@@ -81,13 +93,15 @@ def _header_problems(headers: object, place: str) -> Iterator[Problem]:
             yield wrong(f"{place}.{name[:100]}", "is no header that can be set")
         elif not isinstance(value, str) or len(value) > MAX_HEADER or not _VALUE.fullmatch(_SECRET.sub("", value)):
             yield wrong(f"{place}.{name}", f"must be a text of at most {MAX_HEADER} printable ASCII characters")
+        elif "{{" in _SECRET.sub(" ", value):
+            yield wrong(f"{place}.{name}", _BRACES)
 
 
 def _ask(config: Json, task: Task) -> Done:
     options: Json = config["requestOptions"]
     exits = config.get("failureBehavior", "CONTINUE") == "EXIT"
     strict = exits or not task.final  # what may pass is tried again
-    headers = _headers(options, task)
+    headers, hidden = _headers(options, task)
     body = b"" if options["method"] == "GET" else _body(task)
     if body:
         headers["Content-Type"] = options.get("contentType", CONTENT_TYPES[0])
@@ -101,14 +115,15 @@ def _ask(config: Json, task: Task) -> Done:
         raise StepFailed("EXTERNAL_DATA_VALIDATION_FAILED", message) from exc
     except OSError as exc:
         if strict:
-            raise _failed(task, f"there was no answer: {exc}", passing=True) from exc
-        return Done(result={"response": None, "error": f"There was no answer: {exc}"[:500]})
+            raise _failed(task, _without(f"there was no answer: {exc}", hidden), passing=True) from exc
+        return Done(result={"response": None, "error": _without(f"There was no answer: {exc}", hidden)[:500]})
     passing = answer.status in _PASSING or answer.status >= 500
     if not 200 <= answer.status < 300 and (exits or (passing and strict)):
         failed = _failed(task, f"the answer was HTTP {answer.status}", passing=passing)
         failed.retry_after = answer.retry_after
+        failed.patient = answer.status in BUSY
         raise failed
-    data = _data(answer)
+    data = _without(_data(answer), hidden)
     if data is None:
         if exits:
             raise _failed(task, "the answer is no JSON, or too large", passing=False)
@@ -121,19 +136,40 @@ def _failed(task: Task, what: str, *, passing: bool) -> StepFailed:
     return StepFailed("EXTERNAL_DATA_VALIDATION_FAILED", message, code=503 if passing else 400, retryable=passing)
 
 
-def _headers(options: Json, task: Task) -> dict[str, str]:
+def _headers(options: Json, task: Task) -> tuple[dict[str, str], re.Pattern[str] | None]:
+    """Return the headers, and what finds the secrets in them, None without any."""
+    used: set[str] = set()
+
     def secret(found: re.Match[str]) -> str:
         value = task.secrets.get(found[1])
         if not isinstance(value, str) or not _VALUE.fullmatch(value):
             message = f"Step {task.step} needs the secret {found[1]} as a text of printable ASCII characters"
             raise StepFailed("MISSING_SECRET", message)
+        used.add(value)
         return value
 
     # One for all tries: whoever is asked twice can tell. Parts of a file ask each for themselves, and a step's name may be
     # nothing that a header can hold.
     key = digest(task.run.id.encode(), task.step.encode("utf-8", "surrogatepass"), task.piece.file.id.encode())
     given = {name: _SECRET.sub(secret, value) for name, value in (options.get("headers") or {}).items()}
-    return {"Accept": "application/json", "Idempotency-Key": key} | given
+    # The longest first: one may be the beginning of another.
+    told = sorted((value for value in used if len(value) >= _MIN_SECRET), key=len, reverse=True)
+    hidden = re.compile("|".join(map(re.escape, told))) if told else None
+    return {"Accept": "application/json", "Idempotency-Key": key} | given, hidden
+
+
+def _without(value: Any, hidden: re.Pattern[str] | None) -> Any:
+    """Return a text, or JSON of a depth that is bounded, without the secrets in it."""
+    if hidden is None:
+        return value
+    match value:
+        case str():
+            return hidden.sub(_HIDDEN, value)
+        case dict():
+            return {_without(name, hidden): _without(entry, hidden) for name, entry in value.items()}
+        case list():
+            return [_without(entry, hidden) for entry in value]
+    return value
 
 
 def _body(task: Task) -> bytes:

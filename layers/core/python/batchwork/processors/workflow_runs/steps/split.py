@@ -26,6 +26,7 @@ from batchwork.domain.run import FileType, RunFile
 from batchwork.processors.workflow_runs.extraction.lines import Lines
 from batchwork.processors.workflow_runs.models import Model, model_problems
 from batchwork.processors.workflow_runs.step import (
+    MAX_PART_BYTES,
     MAX_PARTS,
     Done,
     Outline,
@@ -37,7 +38,7 @@ from batchwork.processors.workflow_runs.step import (
     Work,
     wrong,
 )
-from batchwork.processors.workflow_runs.words import Kind, Words, kinds_of, matches, problems_of, words_of
+from batchwork.processors.workflow_runs.words import LOOKED_AT, Kind, Words, kinds_of, matches, problems_of, words_of
 
 #: Words that begin the description of an identifier, and are no part of its label.
 _ASKING_WORDS = "extract find get use read take return the a an of from each every this that document"
@@ -111,15 +112,15 @@ def _by_words(kinds: tuple[Kind, ...], labels: dict[str, tuple[str, ...]], task:
     fallback = next((kind for kind in kinds if kind.is_fallback), kinds[0])
     found: list[_Found] = []
     for page in task.document.pages:
-        task.left()
-        best = next((match for match in matches(kinds, page.text) if _begins(match.kind, match.score, page.text)), None)
+        fitting = matches(kinds, page.text, task.left)
+        best = next((match for match in fitting if _begins(match.kind, match.score, page.text)), None)
         if best is None:
             if found:
                 found[-1] = replace(found[-1], last=page.number)
             else:
                 found.append(_Found(fallback, page.number, page.number, "", "Nothing of any classification was found."))
             continue
-        identifier = _identifier(best.kind, labels[best.kind.id], page.text)
+        identifier = _identifier(best.kind, labels[best.kind.id], page.text, task)
         before = found[-1] if found else None
         if before is not None and before.kind is best.kind and identifier and before.identifier == identifier:
             found[-1] = replace(before, last=page.number)
@@ -135,13 +136,14 @@ def _begins(kind: Kind, score: float, text: str) -> bool:
     return bool(kind.keywords) and Words(text).has(kind.keywords[0])
 
 
-def _identifier(kind: Kind, label: tuple[str, ...], text: str) -> str:
+def _identifier(kind: Kind, label: tuple[str, ...], text: str, task: Task) -> str:
     if label:
         value = Lines.of_text(text).labelled(" ".join(label))
         if value is not None:
             return value.text[:200]
     for pattern in kind.patterns:
-        place = pattern.search(text)
+        task.left()
+        place = pattern.search(text[:LOOKED_AT])
         if place is not None and pattern.has_group:
             return pattern.wanted(place)[:200]
     return ""
@@ -218,13 +220,17 @@ def _part(found: _Found, number: int, split_id: str, task: Task) -> Piece:
     """Store a part's bytes and return it; another try stores the same under the same key."""
     whole, document, place = task.piece, task.document, task.run.place
     task.left()
-    part = document.part(found.first, found.last)
+    part, before = document.part(found.first, found.last), whole.first - 1
     if document.type is FileType.PDF:
         kind, ending, content_type = FileType.PDF, "pdf", "application/pdf"
-        content = task.world.documents.cut(whole.file.name, whole.content, found.first, found.last, whole.password)
+        first, last = before + found.first, before + found.last
+        content = task.world.documents.cut(whole.file.name, whole.content, first, last, whole.password)
     else:
         kind, ending, content_type = FileType.TXT, "txt", "text/plain; charset=utf-8"
         content = "\f".join(page.text for page in part.pages).encode("utf-8", "replace")
+    if task.weigh(len(content)) > MAX_PART_BYTES:
+        message = f"Step {task.step} cuts the file into parts of more than {MAX_PART_BYTES} bytes together"
+        raise StepFailed("FILE_SIZE_TOO_LARGE", message)
     blob = f"{place.prefix}part-{number}"
     task.world.blobs().put(blob, content, content_type)
     file = RunFile(
@@ -244,7 +250,14 @@ def _part(found: _Found, number: int, split_id: str, task: Task) -> Piece:
         blob=blob,
     )
     # The type of the whole stays the document's own: it tells how its text was made, such as with bars between cells.
-    return Piece(file=file, content=content, scope=whole.scope.inner(), document=part)
+    return Piece(
+        file=file,
+        content=whole.content,
+        first=before + found.first,
+        scope=whole.scope.inner(),
+        password=whole.password,
+        document=part,
+    )
 
 
 STEP = Split()
