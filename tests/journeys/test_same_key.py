@@ -43,7 +43,8 @@ def an_upstream() -> Iterator[tuple[str, Counter[str]]]:
             self.rfile.read(int(self.headers["Content-Length"]))
             with lock:
                 asked[str(self.headers["Idempotency-Key"])] += 1
-            threading.Event().wait(0.5)
+            # Longer than other processes of the function take to start, so that some ask while this one works.
+            threading.Event().wait(3)
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.end_headers()
