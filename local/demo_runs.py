@@ -23,7 +23,7 @@ from local.receiver import Receiver, receiver
 
 INVOICES = Path(__file__).parent / "invoices"
 PATIENCE_SECONDS = 30
-TOTAL = 300
+TOTAL = 200
 Json = dict[str, Any]
 SCHEMA: Json = {
     "type": "object",

@@ -13,7 +13,7 @@ from batchwork.domain.run_standing import ended_at, made_at
 from batchwork.ports.workflow_runs import Mark
 
 #: How long the index may lack what was written, and a write take from the time that it tells.
-INDEXED = timedelta(seconds=5)
+INDEXED = timedelta(seconds=1)
 #: How long after a batch's end runs may still lack their rows (use_cases.end_runs; the sweeper sees to it after FOLLOW_UP),
 #: until which their batch tells of them.
 UNTOLD = timedelta(minutes=15)
